@@ -1,0 +1,56 @@
+"""What somebody is looking for among the cases; the same value behind page, API and export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from zhongshu.core.cases.lifecycle import Stage
+from zhongshu.core.values import AreaId, CaseId, CategoryId, Span, UnitId
+
+
+class Order(StrEnum):
+    """How a list is ordered; each ends in the identity, so that pages never overlap."""
+
+    NEWEST = "newest"
+    DUE = "due"  # what expires first; without a deadline last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Conditions joined by *and*; an empty one does not narrow.
+
+    ``area`` is a subtree of the main chain, ``cell`` an area of a level that cuts
+    across; ``overdue`` asks for cases late at that moment.
+    """
+
+    text: str = ""
+    stages: frozenset[Stage] = frozenset()
+    open_only: bool = False
+    categories: frozenset[CategoryId] = frozenset()
+    area: Span | None = None
+    cell: AreaId | None = None
+    units: frozenset[UnitId] = frozenset()
+    channel: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    overdue: datetime | None = None
+    merged_into: CaseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a page of a list ended: the last row's time (None: it had none) and identity."""
+
+    at: datetime | None
+    id: CaseId
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat() if self.at else ''}~{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read what ``str`` wrote; raises ValueError on anything else."""
+        at, _, id_ = text.rpartition("~")
+        return cls(datetime.fromisoformat(at) if at else None, CaseId(int(id_)))

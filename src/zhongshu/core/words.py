@@ -1,0 +1,31 @@
+"""Words of a text, for search and for comparing two reports.
+
+Latin words are lower-cased; runs of Chinese become overlapping pairs of characters,
+which needs no dictionary and finds any query of two characters or more.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PIECE = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the distinct words of ``text`` in order of first appearance."""
+    found: dict[str, None] = {}
+    for piece in _PIECE.findall(text.lower()):
+        if piece[0] < "\u3400":
+            found[piece] = None
+        elif len(piece) == 1:
+            found[piece] = None
+        else:
+            found.update(dict.fromkeys(piece[i : i + 2] for i in range(len(piece) - 1)))
+    return tuple(found)
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Return the share of words two texts have in common (Jaccard, 0 to 1)."""
+    if not one or not other:
+        return 0.0
+    return len(one & other) / len(one | other)

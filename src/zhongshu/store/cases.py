@@ -1,0 +1,247 @@
+"""The cases: one row each, written together with the facts that explain it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import sql
+from psycopg.rows import kwargs_row
+
+from zhongshu.core.access import Sight
+from zhongshu.core.cases import FIELDS, OPEN, Case, Filter, Key, Order, Stage, plain, rich
+from zhongshu.core.facts import Fact
+from zhongshu.core.place import tile
+from zhongshu.core.values import CaseId, CategoryId
+from zhongshu.core.words import words
+from zhongshu.store.db import Tx, Where
+from zhongshu.store.facts import record
+
+COLUMNS: LiteralString = (
+    "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
+    " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
+    " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
+    " before_merge, version"
+)
+#: The stages of a partial index, written as its definition writes them.
+IS_OPEN: LiteralString = (
+    "stage in ('waiting_place', 'not_ours', 'received', 'filed', 'dispatched', 'in_hand',"
+    " 'handled', 'checked')"
+)
+_IS_SAME_STAGE: LiteralString = "stage in ('received', 'filed', 'dispatched', 'in_hand')"
+
+
+def ids(tx: Tx, *, cases: int, reports: int) -> tuple[list[int], list[int]]:
+    """Return that many fresh case and report identities, in one round trip."""
+    row = tx.execute(
+        "select array(select nextval('case_id') from generate_series(1, %s)),"
+        " array(select nextval('report_id') from generate_series(1, %s))",
+        (cases, reports),
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[CaseId, str]) -> None:
+    """Write new cases and their first facts; ``texts`` are what a search should find."""
+    rows = [
+        {**plain({name: getattr(case, name) for name in FIELDS}), "id": case.id,
+         "version": case.version, **derived(case, texts.get(case.id, ""))}
+        for case in cases
+    ]  # fmt: skip
+    tx.execute(
+        f"with c as (insert into cases ({COLUMNS}, tile, words)"
+        f" select {COLUMNS}, tile, words from json_populate_recordset(null::cases, %s))"
+        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
+        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
+        " rule text, sets jsonb, says jsonb)",
+        (_json(rows), _json([record(fact) for fact in facts])),
+    )
+
+
+def save(tx: Tx, case: Case, fact: Fact) -> None:
+    """Write one step: the fields the fact set, the new version, and the fact itself."""
+    changes = {name: _column(getattr(case, name)) for name in fact.sets}
+    if {"lon", "lat"} & changes.keys():
+        changes["tile"] = _tile(case)
+    row = record(fact)
+    tx.execute(
+        sql.SQL(
+            "with c as (update cases set {} where id = %s)"
+            " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        ).format(
+            sql.SQL(", ").join(
+                sql.SQL("{} = %s").format(sql.Identifier(name)) for name in (*changes, "version")
+            )
+        ),
+        (
+            *changes.values(), case.version, case.id,
+            row["case_id"], row["seq"], row["kind"], fact.at, row["account"], row["post"],
+            row["rule"], _json(row["sets"]), _json(row["says"]),
+        ),  # fmt: skip
+    )
+
+
+def lock(tx: Tx, case: CaseId) -> Case | None:
+    """Return the case and keep other writers out until the transaction ends."""
+    return _one(tx, f"select {COLUMNS} from cases where id = %s for update", (case,))
+
+
+def get(tx: Tx, case: CaseId) -> Case | None:
+    return _one(tx, f"select {COLUMNS} from cases where id = %s", (case,))
+
+
+def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) -> list[Case]:
+    """Return open cases in any of these squares and classes, oldest first.
+
+    ``spots`` are pairs of tile and category; at most 200 come back for a pair, the newest.
+    """
+    if not spots:
+        return []
+    return _many(
+        tx,
+        f"select {_of_c()} from unnest(%s::bigint[], %s::bigint[]) as spot(t, k)"
+        f" cross join lateral (select {COLUMNS} from cases"
+        f" where tile = spot.t and category = spot.k and {_IS_SAME_STAGE} and reported_at >= %s"
+        " order by reported_at desc, id desc limit 200) c order by c.reported_at, c.id",
+        ([t for t, _ in spots], [k for _, k in spots], since),
+    )
+
+
+def page(
+    tx: Tx, sight: Sight, wanted: Filter, *, order: Order, after: Key | None, limit: int
+) -> list[Case]:
+    """Return one page of the cases in sight that are wanted, after a key."""
+    where = matching(sight, wanted)
+    if order is Order.NEWEST:
+        if after is not None:
+            where.add("(reported_at, id) < (%s, %s)", after.at, after.id)
+        tail = sql.SQL("order by reported_at desc, id desc")
+    else:
+        if after is not None and after.at is not None:
+            where.add("((due_at, id) > (%s, %s) or due_at is null)", after.at, after.id)
+        elif after is not None:
+            where.add("due_at is null and id > %s", after.id)
+        tail = sql.SQL("order by due_at, id")
+    cursor = tx.cursor(row_factory=kwargs_row(case_of))
+    query = sql.SQL("select {} from cases where {} {} limit %s").format(
+        sql.SQL(COLUMNS), where.sql, tail
+    )
+    return cursor.execute(query, (*where.values, limit)).fetchall()
+
+
+def count(tx: Tx, sight: Sight, wanted: Filter) -> int:
+    """Return exactly how many cases in sight are wanted, however many pages that is."""
+    where = matching(sight, wanted)
+    query = sql.SQL("select count(*) from cases where {}").format(where.sql)
+    row = tx.execute(query, where.values).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def count_by(tx: Tx, column: LiteralString, sight: Sight, wanted: Filter) -> dict[Any, int]:
+    """Return counts of the wanted cases by one column (a literal of ours, not input)."""
+    where = matching(sight, wanted)
+    query = sql.SQL("select {0}, count(*) from cases where {1} group by {0}").format(
+        sql.Identifier(column), where.sql
+    )
+    return dict(tx.execute(query, where.values).fetchall())
+
+
+def overdue(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:
+    """Return cases whose deadline passed unnoticed, locked, earliest first."""
+    return _many(
+        tx,
+        f"select {COLUMNS} from cases where due_at < %s and overdue_at is null"
+        f" and stage in ('dispatched', 'in_hand') and {IS_OPEN}"
+        " order by due_at, id limit %s for update skip locked",
+        (at, limit),
+    )
+
+
+def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
+    """Return the cases merged into this one."""
+    return _many(
+        tx,
+        f"select {COLUMNS} from cases where merged_into = %s order by id limit %s",
+        (case, limit),
+    )
+
+
+def matching(sight: Sight, wanted: Filter) -> Where:
+    """Turn a filter and a sight into conditions on the table `cases`."""
+    where = Where()
+    if not sight.everything:
+        # One plain range per area, not a join: each can use the index on `area_code`.
+        ranges = " or ".join("area_code >= %s and area_code < %s" for _ in sight.areas)
+        where.add(
+            f"(unit = any(%s) or {ranges or 'false'})",
+            list(sight.units), *(end for area in sight.areas for end in (area.lo, area.hi)),
+        )  # fmt: skip
+    if wanted.open_only:
+        where.add(IS_OPEN)
+    if wanted.stages:
+        if wanted.stages <= OPEN:
+            where.add(IS_OPEN)
+        where.add("stage = any(%s)", [s.value for s in wanted.stages])
+    if wanted.categories:
+        where.add("category = any(%s)", list(wanted.categories))
+    if wanted.area is not None:
+        where.add("area_code >= %s and area_code < %s", wanted.area.lo, wanted.area.hi)
+    if wanted.cell is not None:
+        where.add("cells @> array[%s]::bigint[] and cells <> '{}'", wanted.cell)
+    if wanted.units:
+        where.add("unit = any(%s)", list(wanted.units))
+    if wanted.channel:
+        where.add("channel = %s", wanted.channel)
+    if wanted.since is not None:
+        where.add("reported_at >= %s", wanted.since)
+    if wanted.until is not None:
+        where.add("reported_at < %s", wanted.until)
+    if wanted.overdue is not None:
+        where.add(f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue)
+    if wanted.merged_into is not None:
+        where.add("merged_into = %s", wanted.merged_into)
+    if wanted.text:
+        where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
+    return where
+
+
+def derived(case: Case, text: str) -> dict[str, Any]:
+    """Return the columns the database keeps for finding: the square and the words."""
+    return {"tile": _tile(case), "words": " ".join(words(f"{text} {case.title} {case.address}"))}
+
+
+def case_of(**row: Any) -> Case:
+    """Make a case of a row of `COLUMNS`."""
+    row["stage"] = Stage(row["stage"])
+    row["cells"] = tuple(row["cells"])
+    return Case(**rich(row))
+
+
+def _tile(case: Case) -> int | None:
+    return None if case.lon is None or case.lat is None else tile(case.lon, case.lat)
+
+
+def _column(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _of_c() -> LiteralString:
+    return ", ".join("c." + name for name in COLUMNS.split(", "))
+
+
+def _one(tx: Tx, query: LiteralString, values: Sequence[Any]) -> Case | None:
+    return tx.cursor(row_factory=kwargs_row(case_of)).execute(query, values).fetchone()
+
+
+def _many(tx: Tx, query: LiteralString, values: Sequence[Any]) -> list[Case]:
+    return tx.cursor(row_factory=kwargs_row(case_of)).execute(query, values).fetchall()

@@ -1,0 +1,84 @@
+"""The way to the database: connections, transactions, and a list of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import ConnectionPool
+
+#: A connection inside an open transaction. Functions that take one never commit.
+Tx = psycopg.Connection[Any]
+
+#: How long a statement of a page or an API call may take, in milliseconds.
+STATEMENT_TIMEOUT_MS = 15_000
+
+
+class Database:
+    """A pool of connections to one PostgreSQL (18 or later)."""
+
+    def __init__(self, conninfo: str, *, size: int = 8) -> None:
+        self.conninfo = conninfo
+        self._pool: ConnectionPool[Tx] = ConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=size,
+            open=False,
+            # A connection the database dropped (it was killed) is found out before use.
+            check=ConnectionPool.check_connection,
+            configure=_configure,
+            kwargs={"autocommit": True},
+        )
+
+    def open(self, *, wait_s: float = 30.0) -> None:
+        """Open the pool and wait until one connection stands."""
+        self._pool.open()
+        self._pool.wait(timeout=wait_s)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """Yield a transaction: committed at the end, rolled back on any error."""
+        with self._pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def __enter__(self) -> Database:
+        self.open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@contextmanager
+def connect(conninfo: str) -> Iterator[Tx]:
+    """Yield one transaction on a connection of its own (commands, imports)."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        with connection.transaction():
+            yield connection
+
+
+def _configure(connection: Tx) -> None:
+    connection.execute(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}")  # pyright: ignore[reportArgumentType, reportCallIssue] # an int constant
+
+
+class Where:
+    """Conditions of a query: literal SQL on one side, values on the other, never mixed."""
+
+    def __init__(self) -> None:
+        self._parts: list[LiteralString] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: LiteralString, *values: Any) -> None:
+        self._parts.append(condition)
+        self.values.extend(values)
+
+    @property
+    def sql(self) -> sql.SQL:
+        """The conditions joined by ``and``; ``true`` when there are none."""
+        return sql.SQL(" and ".join(self._parts) or "true")
