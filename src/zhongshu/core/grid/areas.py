@@ -1,0 +1,136 @@
+"""Areas: the nodes of the place tree, their levels, and the line of codes they divide.
+
+Every area owns a `Span` of one bigint line and its children divide it, so that “all
+cases under this district” is one range of an index. Spans are handed out adaptively:
+any number of children, any depth the line has room for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+from shapely.geometry.base import BaseGeometry
+
+from zhongshu.core.values import AreaId, Name, Refused, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A kind of area. ``rank`` orders the main chain from the city down.
+
+    An ``overlay`` level cuts across the chain (council district, exclusive grid): a case
+    keeps its cell there too, but no other area hangs below it.
+    """
+
+    kind: str
+    name: Name
+    rank: int
+    overlay: bool = False
+
+
+#: The usual levels; a city keeps its own list as data.
+LEVELS: tuple[Level, ...] = (
+    Level(kind="city", name=Name("市", "City"), rank=10),
+    Level(kind="district", name=Name("区县", "District"), rank=20),
+    Level(kind="subdistrict", name=Name("街道（乡镇）", "Subdistrict"), rank=30),
+    Level(kind="community", name=Name("社区（村）", "Community"), rank=40),
+    Level(kind="grid", name=Name("社区网格", "Community grid"), rank=50),
+    Level(kind="micro_grid", name=Name("微网格", "Micro-grid"), rank=60),
+    Level(kind="unit_grid", name=Name("单元网格", "Unit grid"), rank=70),
+    Level(kind="exclusive", name=Name("专属网格", "Exclusive grid"), rank=80, overlay=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Area:
+    """One area in one version: valid from a day (inclusive) until another (exclusive).
+
+    ``shape`` is a polygon in WGS-84 degrees, or None for an area known only by its code.
+    """
+
+    id: AreaId
+    code: str
+    kind: str
+    name: Name
+    parent: AreaId | None
+    span: Span
+    shape: BaseGeometry | None = None
+    official: bool = True
+    households: int | None = None
+    valid_from: date = date.min
+    valid_until: date | None = None
+
+    def valid(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_until is None or on < self.valid_until)
+
+
+#: The whole line. Roots divide it; it fits a bigint with room to add two codes.
+LINE = Span(0, 2**62)
+#: Room is left for this many times the children an area has when it is divided.
+_GROWTH = 8
+
+
+class NoRoom(Refused):
+    message = "%(field)s: there is no room below “%(value)s” for %(count)d more areas."
+    remedy = "Put a level in between, or import the tree anew from its root."
+
+
+def allot(parent: Span, taken: Sequence[Span], count: int, *, name: str = "") -> tuple[Span, ...]:
+    """Return ``count`` new spans inside ``parent``, clear of those taken, in order.
+
+    The parent's own code (its first) stays its own. Deterministic.
+    """
+    if count == 0:
+        return ()
+    used = max((span.hi for span in taken), default=parent.lo + 1)
+    width = max((span.hi - span.lo for span in taken), default=0)
+    if not width:
+        width = (parent.hi - parent.lo - 1) // max(16, _GROWTH * count)
+    if width and used + width * count > parent.hi:
+        width = (parent.hi - used) // (2 * count)
+    if width < 1:
+        raise NoRoom("area", name, count=count)
+    return tuple(Span(used + i * width, used + (i + 1) * width) for i in range(count))
+
+
+class Tree:
+    """All areas valid on a day, by identity, by code and by parent."""
+
+    def __init__(self, areas: Iterable[Area]) -> None:
+        ordered = sorted(areas, key=lambda a: (a.span.lo, a.code, a.id))
+        self.by_id: Mapping[AreaId, Area] = MappingProxyType({a.id: a for a in ordered})
+        self.by_code: Mapping[tuple[str, str], Area] = MappingProxyType(
+            {(a.kind, a.code): a for a in ordered}
+        )
+        children: dict[AreaId | None, list[Area]] = {}
+        for area in ordered:
+            children.setdefault(area.parent, []).append(area)
+        self._children = {parent: tuple(found) for parent, found in children.items()}
+
+    def __iter__(self) -> Iterator[Area]:
+        return iter(self.by_id.values())
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def children(self, parent: AreaId | None) -> tuple[Area, ...]:
+        return self._children.get(parent, ())
+
+    def of_kind(self, kind: str) -> tuple[Area, ...]:
+        return tuple(area for area in self.by_id.values() if area.kind == kind)
+
+    def chain(self, area: AreaId | None) -> tuple[Area, ...]:
+        """Return the area and all above it, from the root down."""
+        found: list[Area] = []
+        while area is not None:
+            here = self.by_id[area]
+            found.append(here)
+            area = here.parent
+        return tuple(reversed(found))
+
+    def named(self, code: str) -> Area | None:
+        """Return the area of that code, of the highest level where several share it."""
+        return next((a for a in self.by_id.values() if a.code == code), None)

@@ -1,0 +1,354 @@
+"""The one way in: reports of any channel become cases, a whole batch in one transaction.
+
+    check and clean → locate → classify → same matter? → file → (an explicit rule dispatches)
+
+A report that is refused comes back as its refusal; its neighbours go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from zhongshu.core.cases import Act, Case, Stage, begun, changed, step
+from zhongshu.core.cases.matching import Match, same_matter
+from zhongshu.core.catalogue import Category, Danger, Guess, danger_in
+from zhongshu.core.facts import A_REPORTER, THE_HUB, Fact, Kind
+from zhongshu.core.intake import RECEIPT_BYTES, Draft, Report, read, receipt_code, start
+from zhongshu.core.place import neighbours, tile
+from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
+from zhongshu.core.values import CaseId, Refused, ReportId
+from zhongshu.flow.city import City, Work
+from zhongshu.store import cases, reports, tasks, vault
+from zhongshu.store.db import Tx
+
+Random = Callable[[int], bytes]
+
+
+class UnknownCategory(Refused):
+    message = "%(field)s: the catalogue has no category “%(value)s”."
+    remedy = "Use a code of GET /api/v1/categories, or leave it out."
+
+
+class KeyReused(Refused):
+    message = "The key “%(value)s” was used before for a different report."
+    remedy = "Use a new Idempotency-Key for each report; send the same body only when retrying."
+
+
+class KeyTwice(Refused):
+    status = 409
+    message = "A report under the key “%(value)s” is being taken in at this moment."
+    remedy = "Send it again in a second to get its receipt."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the sender gets: a code to track by, and what became of the report.
+
+    ``joined`` names the open case the report was joined to and why; ``again`` says the
+    same report was already here. ``danger`` must be shown first where it is present.
+    """
+
+    report: ReportId
+    code: str | None
+    case: CaseId
+    number: str
+    stage: Stage
+    joined: Match | None = None
+    again: bool = False
+    danger: Danger | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """One report on its way through the steps (local to one call)."""
+
+    n: int
+    report: Report
+    category: Category | None = None
+    guesses: tuple[Guess, ...] = ()
+    danger: Danger | None = None
+    spot: tuple[int, ...] = ()
+    where: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    inside: bool = False
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a batch will write: cases as they end up, and the facts that led there."""
+
+    new: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
+    joined: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
+    facts: list[Fact] = field(default_factory=list[Fact])
+    joins: list[tuple[Case, Fact]] = field(default_factory=list[tuple[Case, Fact]])
+    texts: dict[CaseId, str] = field(default_factory=dict[CaseId, str])
+    rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    work: list[tuple[CaseId, Work]] = field(default_factory=list[tuple[CaseId, Work]])
+
+
+def receive(
+    tx: Tx, city: City, drafts: Sequence[Draft], *, now: datetime, random: Random, key: bytes,
+    join: bool = True,
+) -> list[Receipt | Refused]:  # fmt: skip
+    """Take a batch of reports in; return an answer for each, in order.
+
+    ``key`` encrypts contacts; ``join=False`` lets every report open a case of its own.
+    """
+    answers: dict[int, Receipt | Refused] = {}
+    pending: list[_Pending] = []
+    for n, draft in enumerate(drafts):
+        try:
+            pending.append(_understood(_Pending(n, read(draft, now=now)), city))
+        except Refused as refusal:
+            answers[n] = refusal
+    pending = _without_known(tx, pending, answers)
+    if pending:
+        _written(tx, city, pending, answers, random=random, key=key, join=join)
+    return [answers[n] for n in range(len(drafts))]
+
+
+def _understood(pending: _Pending, city: City) -> _Pending:
+    """Find the place's cells and the category."""
+    report = pending.report
+    if report.place is not None:
+        found = city.where(report.place)
+        pending.inside = found is not None
+        pending.where = {"lon": report.place.lon, "lat": report.place.lat, **(found or {})}
+        pending.spot = neighbours(tile(report.place.lon, report.place.lat))
+    pending.danger = danger_in(report.text)
+    if report.category is not None:
+        pending.category = city.catalogue.by_code(report.category)
+        if pending.category is None:
+            raise UnknownCategory("category", report.category)
+    else:
+        pending.guesses = city.guesses(report.text)
+        pending.category = _clear_winner(pending.guesses)
+    return pending
+
+
+def _clear_winner(guesses: Sequence[Guess]) -> Category | None:
+    """Return the category the keyword rules point at, unless two are equally likely."""
+    if not guesses or (len(guesses) > 1 and guesses[0].score <= guesses[1].score):
+        return None
+    return guesses[0].category
+
+
+def _without_known(
+    tx: Tx, pending: Iterable[_Pending], answers: dict[int, Receipt | Refused]
+) -> list[_Pending]:
+    """Answer reports that are here already; return the others, each key once."""
+    fresh: list[_Pending] = []
+    waiting = list(pending)
+    keyed = [(p.report.source, p.report.key) for p in waiting if p.report.key]
+    here = {(k.source, k.source_key): k for k in reports.known(tx, [(s, k) for s, k in keyed if k])}
+    seen: dict[tuple[str, str], bytes] = {}
+    for one in waiting:
+        name = (one.report.source, one.report.key or "")
+        known = here.get(name)
+        if known is not None:
+            same = known.body_hash is None or bytes(known.body_hash) == one.report.body_hash
+            answers[one.n] = (
+                Receipt(
+                    report=known.id, code=known.code, case=known.case_id, number=known.number,
+                    stage=Stage(known.stage), again=True, danger=one.danger,
+                )
+                if same
+                else KeyReused("Idempotency-Key", one.report.key)
+            )  # fmt: skip
+        elif one.report.key and name in seen:
+            # The same key twice in one batch: the caller retries and finds the first.
+            answers[one.n] = KeyTwice("Idempotency-Key", one.report.key)
+        else:
+            seen[name] = one.report.body_hash
+            fresh.append(one)
+    return fresh
+
+
+def _written(
+    tx: Tx, city: City, pending: Sequence[_Pending], answers: dict[int, Receipt | Refused],
+    *, random: Random, key: bytes, join: bool,
+) -> None:  # fmt: skip
+    written = _Written()
+    near = _candidates(tx, city, pending) if join else []
+    case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
+    for one, case_id, report_id in zip(pending, case_ids, report_ids, strict=True):
+        match = _match(city, one, [*near, *written.new.values()]) if join else None
+        locked = _still_joinable(tx, match, written) if match else None
+        if match is None or locked is None:
+            match = None
+            case = _opened(written, city, one, CaseId(case_id), ReportId(report_id))
+        else:
+            case = _joined(written, locked, one, ReportId(report_id), match)
+        code = receipt_code(random(RECEIPT_BYTES))
+        written.rows.append(_row(one.report, report_id, case.id, code))
+        answers[one.n] = Receipt(
+            report=ReportId(report_id), code=code, case=case.id, number=case.number,
+            stage=case.stage, joined=match, danger=one.danger,
+        )  # fmt: skip
+    _store(tx, written)
+    for one, report_id in zip(pending, report_ids, strict=True):
+        _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
+
+
+def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> list[Case]:
+    spots = {
+        (square, one.category.id)
+        for one in pending
+        if one.category is not None and one.inside
+        for square in one.spot
+    }
+    oldest = min(one.report.at for one in pending) - timedelta(hours=city.same.hours)
+    return cases.near(tx, sorted(spots), since=oldest)
+
+
+def _match(city: City, one: _Pending, candidates: Sequence[Case]) -> Match | None:
+    if one.category is None or one.report.place is None or not one.inside:
+        return None
+    found = same_matter(
+        at=one.report.at, place=one.report.place, category=one.category.id,
+        text=one.report.text, candidates=candidates, rule=city.same,
+    )  # fmt: skip
+    return found[0] if found else None
+
+
+def _still_joinable(tx: Tx, match: Match, written: _Written) -> Case | None:
+    """Return the matched case as it is now, locked; None if somebody moved it on."""
+    case_id = match.case.id
+    ours = written.new.get(case_id) or written.joined.get(case_id)
+    if ours is not None:
+        return ours
+    locked = cases.lock(tx, case_id)
+    return locked if locked is not None and locked.stage == match.case.stage else None
+
+
+def _opened(
+    written: _Written, city: City, one: _Pending, case_id: CaseId, report_id: ReportId
+) -> Case:
+    """Open a case of its own; file it, and dispatch it where a rule says so."""
+    report = one.report
+    category = one.category
+    first = Case(
+        id=case_id,
+        number=city.number(report.at, case_id),
+        stage=start(place=report.place, inside=one.inside, classified=category is not None),
+        reported_at=report.at,
+        title=report.title,
+        address=report.address,
+        channel=report.channel,
+        category=category.id if category else None,
+        hazard=one.danger is not None,
+        priority=1 if one.danger else 3,
+        **one.where,
+    )
+    if first.stage is Stage.FILED:
+        first = replace(first, filed_at=report.received_at)
+    case, fact = begun(
+        first, Kind.REPORTED, by=A_REPORTER, at=report.received_at,
+        says={"report": report_id, "channel": report.channel, **_reasons(one)},
+    )  # fmt: skip
+    written.facts.append(fact)
+    if case.stage is Stage.FILED:
+        case = _by_rule(written, city, case, report.received_at)
+    written.new[case.id] = case
+    written.texts[case.id] = report.text
+    return case
+
+
+def _by_rule(written: _Written, city: City, case: Case, at: datetime) -> Case:
+    """Dispatch at once where the duty rule that fits says it needs no person."""
+    work = city.work(case, at=at)
+    if work is None or not work.auto:
+        return case
+    after, fact = step(
+        case, Act.DISPATCH, by=THE_HUB, at=at,
+        sets={"unit": work.unit, "due_at": work.due_at}, says=work.says,
+    )  # fmt: skip
+    written.facts.append(fact)
+    written.work.append((case.id, work))
+    return after
+
+
+def _joined(
+    written: _Written, case: Case, one: _Pending, report_id: ReportId, match: Match
+) -> Case:
+    """Join the open case; a more urgent voice raises it."""
+    raised = {"hazard": True, "priority": 1} if one.danger else {}
+    after, fact = changed(
+        case, Kind.JOINED, {"reports": case.reports + 1, **raised},
+        by=A_REPORTER, at=one.report.received_at,
+        says={
+            "report": report_id, "channel": one.report.channel, "metres": round(match.metres, 1),
+            "hours": round(match.hours, 1), "likeness": round(match.likeness, 2),
+        },
+    )  # fmt: skip
+    if case.id in written.new:
+        written.new[case.id] = after
+        written.facts.append(fact)
+    else:
+        written.joined[case.id] = after
+        written.joins.append((after, fact))
+    return after
+
+
+def _store(tx: Tx, written: _Written) -> None:
+    if written.new:
+        cases.add(tx, list(written.new.values()), written.facts, written.texts)
+    for case, fact in written.joins:
+        cases.save(tx, case, fact)
+    reports.add(tx, written.rows)
+    for case_id, work in written.work:
+        case = written.new[case_id]
+        assert case.dispatched_at is not None
+        tasks.open_(
+            tx, case_id, "handle", at=case.dispatched_at, unit=work.unit, limit=work.limit,
+            due_at=work.due_at,
+        )  # fmt: skip
+
+
+def _vaulted(tx: Tx, report: Report, report_id: ReportId, *, random: Random, key: bytes) -> None:
+    """Keep the contact, and the words that were cut out of the text, as ciphertext."""
+    secrets: list[tuple[ContactKind, str, str]] = []
+    if report.contact is not None:
+        secrets.append((report.contact.kind, report.contact.value, masked(report.contact.value)))
+    if report.had_marks is not None:
+        secrets.append((ContactKind.WORDS, report.had_marks, ""))
+    for kind, value, shown in secrets:
+        nonce = random(NONCE_BYTES)
+        vault.keep(
+            tx, report_id, kind=kind, masked=shown, nonce=nonce, at=report.received_at,
+            ciphertext=sealed(value, key=key, nonce=nonce, about=about(report_id, kind)),
+        )  # fmt: skip
+
+
+def about(report: ReportId, kind: str) -> str:
+    """What a ciphertext of the vault is bound to."""
+    return f"contact:{report}:{kind}"
+
+
+def _reasons(one: _Pending) -> dict[str, Any]:
+    """Why this category, why urgent: what the fact of filing keeps."""
+    said: dict[str, Any] = {}
+    if one.report.category is None and one.guesses:
+        said["guesses"] = [
+            {"category": g.category.code, "score": round(g.score, 3), "because": list(g.reasons)}
+            for g in one.guesses[:3]
+        ]
+    if one.danger is not None:
+        said["danger"] = one.danger.word
+    return said
+
+
+def _row(report: Report, report_id: int, case: CaseId, code: str) -> dict[str, Any]:
+    return {
+        "id": report_id, "code": code, "case_id": case,
+        "received_at": report.received_at.isoformat(), "reported_at": report.at.isoformat(),
+        "channel": report.channel, "source": report.source, "source_key": report.key,
+        "body_hash": "\\x" + report.body_hash.hex(), "text": report.text,
+        "address": report.address, "lang": report.lang,
+        "lon": report.place.lon if report.place else None,
+        "lat": report.place.lat if report.place else None,
+        "raw_place": dict(report.raw_place) if report.raw_place else None,
+        "category": report.category, "extra": dict(report.extra) if report.extra else None,
+    }  # fmt: skip
