@@ -61,8 +61,12 @@ def test_category_outweighs_area_and_area_outweighs_hours() -> None:
             rule(6, category="E-01-13"),
         ]
     )
-    noon = datetime(2026, 11, 24, 12)
-    unit = lambda category, area: book.pick(category, area, noon).unit  # noqa: E731  # type: ignore[union-attr]
+
+    def unit(category: str, area: int | None) -> int:
+        picked = book.pick(category, area, datetime(2026, 11, 24, 12))
+        assert picked is not None
+        return picked.unit
+
     assert unit("E-01-13", 15) == 6
     assert unit("E-05-06", 15) == 5
     assert unit("C-01-37", 15) == 4

@@ -78,8 +78,8 @@ class Fact:
     kind: Kind
     at: datetime
     by: By = THE_HUB
-    sets: Data = field(default=NOTHING)
-    says: Data = field(default=NOTHING)
+    sets: Data = field(default_factory=lambda: NOTHING)
+    says: Data = field(default_factory=lambda: NOTHING)
 
     def __post_init__(self) -> None:
         aware("at", self.at)

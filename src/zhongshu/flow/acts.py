@@ -1,0 +1,326 @@
+"""Acts on a case: one lock, one step of the table, one transaction.
+
+What an act changes beyond the stage (a unit, a deadline, a place) is worked out here from
+the city; what it may do at all is the table's business (`core.cases`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
+from zhongshu.core.facts import A_REPORTER, By, Fact, Kind
+from zhongshu.core.intake import start
+from zhongshu.core.place import Point
+from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
+from zhongshu.flow.city import City
+from zhongshu.store import cases, reports, tasks
+from zhongshu.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What comes with an act; each act reads only its own fields.
+
+    ``version`` is the case's version the person saw: an act on a case that has moved
+    since is refused instead of being done to something else.
+    """
+
+    reason: str = ""
+    note: str = ""
+    version: int | None = None
+    unit: UnitId | None = None
+    category: str | None = None
+    place: Point | None = None
+    address: str = ""
+    outcome: Outcome | None = None
+    into: CaseId | None = None
+    report: ReportId | None = None
+    solved: bool | None = None
+    satisfied: int | None = None
+
+
+class Moved(Refused):
+    status: ClassVar[int] = 409
+    message = "The case has moved on since you saw it (version %(value)s, now %(now)s)."
+    remedy = "Look at the case as it is now, and decide again."
+
+
+class Missing(Refused):
+    message = "%(field)s is missing."
+    remedy = "This act needs it."
+
+
+class NoUnit(Refused):
+    message = "No duty rule names a unit for this case."
+    remedy = "Choose a unit, or add a rule for this category and area."
+
+
+class NoSuchUnit(Refused):
+    message = "There is no unit “%(value)s” at work."
+    remedy = "Choose one of the active units."
+
+
+class NotMergeable(Refused):
+    status: ClassVar[int] = 409
+    message = "The case cannot be merged into %(value)s."
+    remedy = "Choose another open case that is itself not merged."
+
+
+class OnlyReport(Refused):
+    status: ClassVar[int] = 409
+    message = "The case has only this report: there is nothing to split off."
+    remedy = "Split a case that several reports were joined to."
+
+
+class NoSuchCase(Refused):
+    status: ClassVar[int] = 404
+    message = "There is no case “%(value)s”."
+    remedy = "Check the number."
+
+
+def act(
+    tx: Tx, city: City, case_id: CaseId, what: Act, *, by: By, at: datetime, form: Form = Form()
+) -> Case:
+    """Do one act to one case, keep the fact of it, and return the case after."""
+    # In the order of their identities, so that two merges cannot wait for each other.
+    if what is Act.MERGE and form.into is not None:
+        for each in sorted((case_id, form.into)):
+            _locked(tx, each)
+    case = _locked(tx, case_id)
+    if form.version is not None and form.version != case.version:
+        raise Moved("version", form.version, now=case.version)
+    return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
+
+
+def _plainly(
+    tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form,
+    sets: dict[str, Any] | None = None, says: dict[str, Any] | None = None,
+) -> Case:  # fmt: skip
+    """Take the step, write it, and bring the tasks along."""
+    spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
+    after, fact = step(case, what, by=by, at=at, sets=sets, reason=form.reason, says=spoken)
+    cases.save(tx, after, fact)
+    _tasks(tx, after, what, by, at, form, fact)
+    return after
+
+
+def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    if form.place is None:
+        raise Missing("place")
+    found = city.where(form.place)
+    # Still outside the city: the stage says so, whatever the table's usual way.
+    stage = {} if found else {"stage": Stage.NOT_OURS}
+    place: dict[str, Any] = {
+        "lon": form.place.lon, "lat": form.place.lat,
+        **(found or {"area": None, "area_code": None, "cells": ()}), **stage,
+    }  # fmt: skip
+    if form.address:
+        place["address"] = form.address
+    after = _plainly(tx, city, case, what, by, at, form, sets=place)
+    return _filed_if_ready(tx, city, after, by, at)
+
+
+def _classify(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    category = city.catalogue.by_code(form.category or "")
+    if category is None:
+        raise Missing("category", form.category)
+    after = _plainly(tx, city, case, what, by, at, form, sets={"category": category.id})
+    return _filed_if_ready(tx, city, after, by, at)
+
+
+def _filed_if_ready(tx: Tx, city: City, case: Case, by: By, at: datetime) -> Case:
+    """The explicit rule that files a case once its place and category are known."""
+    if case.stage is Stage.RECEIVED and case.category is not None and case.area is not None:
+        return _plainly(tx, city, case, Act.FILE, by, at, Form())
+    return case
+
+
+def _file(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    if form.category:
+        case = _plainly(
+            tx, city, case, Act.CLASSIFY, by, at, Form(),
+            sets={"category": _category(city, form.category)},
+        )  # fmt: skip
+    if case.category is None:
+        raise Missing("category")
+    return _plainly(tx, city, case, what, by, at, form)
+
+
+def _category(city: City, code: str) -> int:
+    category = city.catalogue.by_code(code)
+    if category is None:
+        raise Missing("category", code)
+    return category.id
+
+
+def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    work = city.work(case, at=at, unit=form.unit)
+    if work is None:
+        raise NoUnit("unit")
+    unit = city.units.get(work.unit)
+    if unit is None or not unit.active:
+        raise NoSuchUnit("unit", work.unit)
+    category = city.catalogue.by_id(case.category)
+    assert category is not None
+    city.rulebook.check(work.unit, category.code, case.area_code, at.astimezone(city.zone))
+    after = _plainly(
+        tx, city, case, what, by, at, form,
+        sets={"unit": work.unit, "due_at": work.due_at}, says=dict(work.says),
+    )  # fmt: skip
+    tasks.open_(
+        tx, case.id, "handle", at=at, unit=work.unit, limit=work.limit, due_at=work.due_at
+    )
+    return after
+
+
+def _handle(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    if form.outcome is None:
+        raise Missing("outcome")
+    return _plainly(tx, city, case, what, by, at, form, sets={"outcome": form.outcome})
+
+
+def _rate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    if form.solved is None and form.satisfied is None:
+        raise Missing("solved")
+    said = {"solved": form.solved, "satisfied": form.satisfied}
+    given = {name: value for name, value in said.items() if value is not None}
+    return _plainly(tx, city, case, what, by, at, form, sets=given)
+
+
+def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Merge into another open case; both keep their facts, and un-merging restores both."""
+    if form.into is None:
+        raise Missing("into")
+    other = _locked(tx, form.into)
+    if other.id == case.id or not other.is_open or cases.merged_into(tx, case.id, limit=1):
+        raise NotMergeable("into", other.number)
+    after = _plainly(
+        tx, city, case, what, by, at, form, sets={"merged_into": other.id}, says={"into": other.number}
+    )  # fmt: skip
+    survivor, fact = changed(
+        other, Kind.ABSORBED, {"reports": other.reports + case.reports}, by=by, at=at,
+        says={"case": case.id, "number": case.number, "reports": case.reports},
+    )  # fmt: skip
+    cases.save(tx, survivor, fact)
+    return after
+
+
+def _unmerge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    after = _plainly(tx, city, case, what, by, at, form)
+    if case.merged_into is not None:
+        other = _locked(tx, case.merged_into)
+        released, fact = changed(
+            other, Kind.RELEASED, {"reports": max(1, other.reports - case.reports)}, by=by, at=at,
+            says={"case": case.id, "number": case.number, "reports": case.reports},
+        )  # fmt: skip
+        cases.save(tx, released, fact)
+    return after
+
+
+def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Undo a joining: let one report open a case of its own."""
+    if form.report is None:
+        raise Missing("report")
+    voice = reports.get(tx, form.report)
+    if voice is None or voice.case_id != case.id:
+        raise Missing("report", form.report)
+    if case.reports < 2:
+        raise OnlyReport("report", form.report)
+    own = _of_its_own(tx, city, case, voice, by, at)
+    reports.move(tx, voice.id, own.id)
+    return _plainly(
+        tx, city, case, what, by, at, form,
+        sets={"reports": case.reports - 1}, says={"report": voice.id, "number": own.number},
+    )  # fmt: skip
+
+
+def _of_its_own(
+    tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at: datetime
+) -> Case:
+    (new_id,), _ = cases.ids(tx, cases=1, reports=0)
+    place = None if voice.lon is None or voice.lat is None else Point(voice.lon, voice.lat)
+    found = city.where(place) if place else None
+    first = Case(
+        id=CaseId(new_id), number=city.number(voice.reported_at, CaseId(new_id)),
+        stage=start(place=place, inside=found is not None, classified=case.category is not None),
+        reported_at=voice.reported_at, title=voice.text[:80], address=voice.address,
+        channel=voice.channel, category=case.category,
+        lon=voice.lon, lat=voice.lat, **(found or {}),
+    )  # fmt: skip
+    if first.stage is Stage.FILED:
+        first = replace(first, filed_at=at)
+    own, fact = begun(
+        first, Kind.REPORTED, by=by, at=at, says={"report": voice.id, "split_from": case.number}
+    )
+    cases.add(tx, [own], [fact], {own.id: voice.text})
+    return own
+
+
+def _tasks(
+    tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form, fact: Fact
+) -> None:
+    """Bring the tasks in line with the step just taken."""
+    who = by.account
+    match what:
+        case Act.ACCEPT:
+            tasks.accept(tx, case.id, at=at, by=who)
+        case Act.RETURN:
+            tasks.end(tx, case.id, "handle", "returned", at=at, by=who, result=form.reason)
+        case Act.HANDLE:
+            tasks.end(tx, case.id, "handle", "done", at=at, by=who, result=form.note)
+            tasks.open_(tx, case.id, "check", at=at)
+        case Act.PASS:
+            tasks.end(tx, case.id, "check", "done", at=at, by=who, result="pass")
+        case Act.FAIL:
+            tasks.end(tx, case.id, "check", "done", at=at, by=who, result="fail")
+            tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
+        case Act.MERGE | Act.REJECT:
+            tasks.cancel_all(tx, case.id, at=at, by=who)
+        case Act.UNMERGE if case.stage in (Stage.DISPATCHED, Stage.IN_HAND):
+            tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
+        case _:
+            pass
+
+
+def _locked(tx: Tx, case_id: CaseId) -> Case:
+    case = cases.lock(tx, case_id)
+    if case is None:
+        raise NoSuchCase("case", case_id)
+    return case
+
+
+_Do = Callable[[Tx, City, Case, Act, By, datetime, Form], Case]
+_DO: dict[Act, _Do] = {
+    Act.LOCATE: _locate,
+    Act.CLASSIFY: _classify,
+    Act.FILE: _file,
+    Act.DISPATCH: _dispatch,
+    Act.HANDLE: _handle,
+    Act.RATE: _rate,
+    Act.MERGE: _merge,
+    Act.UNMERGE: _unmerge,
+    Act.SPLIT: _split,
+}
+
+
+def mark_overdue(tx: Tx, *, at: datetime, limit: int = 500) -> int:
+    """Find deadlines that passed unnoticed and say so once each; return how many."""
+    late = cases.overdue(tx, at=at, limit=limit)
+    for case in late:
+        after, fact = changed(
+            case, Kind.OVERDUE, {"overdue_at": at}, by=By(rule="deadline"), at=at,
+            says={"due_at": case.due_at.isoformat() if case.due_at else None},
+        )  # fmt: skip
+        cases.save(tx, after, fact)
+    return len(late)
+
+
+def reopened_by_reporter(
+    tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str
+) -> Case:
+    """Let the reporter reopen a closed or rejected case, saying why."""
+    return act(tx, city, case_id, Act.REOPEN, by=A_REPORTER, at=at, form=Form(reason=reason))

@@ -1,0 +1,158 @@
+"""The city in memory: everything a report meets on its way, as one frozen value.
+
+Loaded when `city_version` moves. A few thousand polygons, the catalogue, the rules and
+the calendar fit into some megabytes, and then finding a cell or a unit asks no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from zhongshu.core.calendar import Calendar, due
+from zhongshu.core.cases import Case
+from zhongshu.core.cases.matching import SameRule
+from zhongshu.core.catalogue import Catalogue, Category, Guess
+from zhongshu.core.dispatch import Pick, Rulebook
+from zhongshu.core.grid import Level, Locator, Tree
+from zhongshu.core.place import Point
+from zhongshu.core.values import CaseId, Name, UnitId
+from zhongshu.store import city as store
+from zhongshu.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Where a case should go and until when: what a dispatch sets, and what it says."""
+
+    unit: UnitId
+    limit: str
+    due_at: datetime
+    auto: bool
+    says: Mapping[str, Any]
+    pick: Pick | None = None
+
+
+@dataclass(frozen=True)
+class City:
+    """One version of the city's own data."""
+
+    version: int
+    name: Name
+    zone: ZoneInfo
+    levels: tuple[Level, ...]
+    tree: Tree
+    locator: Locator
+    catalogue: Catalogue
+    rulebook: Rulebook
+    calendar: Calendar
+    units: Mapping[UnitId, store.Unit]
+    names: Mapping[int, tuple[str, Name]]
+    same: SameRule
+
+    def where(self, place: Point) -> dict[str, Any] | None:
+        """Return the fields of a case that say where it is; None outside the city."""
+        found = self.locator.locate(place)
+        if found is None:
+            return None
+        return {"area": found.area, "area_code": found.code, "cells": found.cells}
+
+    def guesses(self, text: str) -> tuple[Guess, ...]:
+        """Return the categories a text points at. The keyword rules; the port for a model."""
+        return self.catalogue.guess(text)
+
+    def number(self, at: datetime, case: CaseId) -> str:
+        """Return the number a case is spoken of by: the day in the city, and its identity."""
+        return f"{at.astimezone(self.zone):%y%m%d}-{case}"
+
+    def pick(self, case: Case, *, at: datetime) -> Pick | None:
+        """Return the unit the duty rules name for a case."""
+        category = self.catalogue.by_id(case.category)
+        if category is None:
+            return None
+        return self.rulebook.pick(category.code, case.area_code, at.astimezone(self.zone))
+
+    def work(self, case: Case, *, at: datetime, unit: UnitId | None = None) -> Work | None:
+        """Return the work a dispatch now would make of a case: to the unit given, or to
+        the one the rules name. None where neither is known."""
+        category = self.catalogue.by_id(case.category)
+        if category is None:
+            return None
+        pick = self.pick(case, at=at)
+        lead = unit if unit is not None else pick.unit if pick else None
+        if lead is None:
+            return None
+        condition = category.condition(hazard=case.hazard)
+        by_rule = pick is not None and pick.unit == lead
+        return Work(
+            unit=lead,
+            limit=str(condition.limit),
+            due_at=due(self.calendar, at, condition.limit),
+            auto=by_rule and pick.rule.auto if pick else False,
+            says={"limit": str(condition.limit), **({"duty_rule": pick.rule.id} if by_rule and pick else {})},
+            pick=pick,
+        )  # fmt: skip
+
+    def category(self, category: int | None) -> Category | None:
+        return self.catalogue.by_id(category)
+
+    def category_name(self, category: int | None) -> Name | None:
+        """Return a category's name in whichever version it belongs to."""
+        found = self.names.get(category) if category is not None else None
+        return found[1] if found else None
+
+    @cached_property
+    def _below(self) -> dict[UnitId, frozenset[UnitId]]:
+        below: dict[UnitId, set[UnitId]] = {unit: {unit} for unit in self.units}
+        for unit in self.units.values():
+            seen: set[UnitId] = set()
+            above = unit.parent
+            while above is not None and above not in seen and above in below:
+                seen.add(above)
+                below[above].add(unit.id)
+                above = self.units[above].parent
+        return {unit: frozenset(found) for unit, found in below.items()}
+
+    def units_under(self, unit: UnitId) -> frozenset[UnitId]:
+        """Return a unit and all below it."""
+        return self._below.get(unit, frozenset({unit}))
+
+    @cached_property
+    def unit_codes(self) -> Mapping[str, store.Unit]:
+        return {unit.code: unit for unit in self.units.values()}
+
+
+def load(tx: Tx, *, on: date | None = None) -> City:
+    """Load the city as it is valid on a day (today where the caller says none)."""
+    number = store.version(tx)
+    said: Mapping[str, Any] = store.setting(tx, "city") or {}
+    zone = ZoneInfo(said.get("zone", "Asia/Shanghai"))
+    day = on or date.max.replace(year=9998)
+    levels = tuple(store.levels(tx))
+    areas = [area for area in store.areas(tx) if area.valid(day)]
+    holidays, workdays = store.calendar_days(tx)
+    same: Mapping[str, Any] = said.get("same", {})
+    return City(
+        version=number,
+        name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
+        zone=zone,
+        levels=levels,
+        tree=Tree(areas),
+        locator=Locator(areas, levels),
+        catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
+        rulebook=Rulebook(store.duty_rules(tx)),
+        calendar=Calendar(
+            zone=zone, holidays=holidays, workdays=workdays,
+            periods=tuple(
+                (time.fromisoformat(start), time.fromisoformat(end))
+                for start, end in said.get("periods", [["08:00", "12:00"], ["14:00", "18:00"]])
+            ),
+        ),
+        units={unit.id: unit for unit in store.units(tx)},
+        names=store.category_names(tx),
+        same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+    )  # fmt: skip

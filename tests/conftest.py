@@ -1,0 +1,105 @@
+"""One real PostgreSQL for the whole run; a database of its own for each worker and need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import cast, factories
+from zhongshu.flow.city import City, load
+from zhongshu.link.embedded import Embedded
+from zhongshu.store.db import Database, Tx
+from zhongshu.store.migrate import migrate
+
+settings.register_profile(
+    "hub", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("hub")
+
+SHARED = Path(
+    os.environ.get("ZHONGSHU_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; tests that need it are skipped, saying so, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED} (set ZHONGSHU_SHARED_DATA)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The connection string of a PostgreSQL that lives as long as the run."""
+    given = os.environ.get("ZHONGSHU_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="zhongshu-pg-"))
+    folder.chmod(0o755)
+    try:
+        with Embedded(folder) as embedded:
+            yield embedded.url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """A migrated database with the test city in it, to be copied."""
+    name = f"template_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'create database "{name}"')  # type: ignore[arg-type]
+    with psycopg.connect(server, dbname=name, autocommit=True) as connection:
+        migrate(connection)
+        with connection.transaction():
+            factories.build_city(connection)
+            cast.hire(connection)
+    return name
+
+
+@pytest.fixture
+def conninfo(server: str, template: str) -> Iterator[str]:
+    """A fresh database with the test city, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'create database "{name}" template "{template}"')  # type: ignore[arg-type]
+        yield psycopg.conninfo.make_conninfo(server, dbname=name)
+        admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def db(conninfo: str) -> Iterator[Database]:
+    with Database(conninfo, size=6) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shared_connection(server: str, template: str) -> Iterator[Tx]:
+    name = f"shared_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'create database "{name}" template "{template}"')  # type: ignore[arg-type]
+    with psycopg.connect(server, dbname=name, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def tx(shared_connection: Tx) -> Iterator[Tx]:
+    """A transaction with the test city, rolled back at the end."""
+    with shared_connection.transaction(force_rollback=True):
+        yield shared_connection
+
+
+@pytest.fixture(scope="session")
+def city(shared_connection: Tx) -> City:
+    with shared_connection.transaction():
+        return load(shared_connection)
