@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 from psycopg.rows import kwargs_row
@@ -150,6 +150,35 @@ def count_by(tx: Tx, column: LiteralString, sight: Sight, wanted: Filter) -> dic
         sql.Identifier(column), where.sql
     )
     return dict(tx.execute(query, where.values).fetchall())
+
+
+def closed_on_time(tx: Tx, sight: Sight, *, since: datetime) -> tuple[int, int]:
+    """Return how many cases with a deadline were closed since, in time and altogether.
+
+    In time means: handled before the deadline. Rejected and merged cases do not count.
+    """
+    where = matching(sight, Filter())
+    query = sql.SQL(
+        "select count(*) filter (where coalesce(handled_at, closed_at) <= due_at), count(*)"
+        " from cases where closed_at >= %s and stage = 'closed' and due_at is not null and {}"
+    ).format(where.sql)
+    row = tx.execute(query, (since, *where.values)).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def per_hour(
+    tx: Tx, sight: Sight, column: Literal["reported_at", "closed_at"], *, now: datetime
+) -> list[int]:
+    """Return counts of the last 24 hours by one moment of a case, the oldest hour first."""
+    where = matching(sight, Filter())
+    query = sql.SQL(
+        "select 23 - floor(extract(epoch from %s::timestamptz - {0}) / 3600)::int as hour, count(*)"
+        " from cases where {0} > %s::timestamptz - interval '24 hours' and {0} <= %s and {1}"
+        " group by hour"
+    ).format(sql.Identifier(column), where.sql)
+    counts = dict(tx.execute(query, (now, now, now, *where.values)).fetchall())
+    return [counts.get(hour, 0) for hour in range(24)]
 
 
 def overdue(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:

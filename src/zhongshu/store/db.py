@@ -47,6 +47,12 @@ class Database:
         with self._pool.connection() as connection, connection.transaction():
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """Yield a connection for one statement that stands alone (no transaction is opened)."""
+        with self._pool.connection() as connection:
+            yield connection
+
     def __enter__(self) -> Database:
         self.open()
         return self

@@ -21,6 +21,8 @@ from zhongshu.store.db import Tx
 
 _COLUMNS: LiteralString = "case_id, seq, kind, at, account, post, rule, sets, says"
 
+_OF_F: LiteralString = "f.case_id, f.seq, f.kind, f.at, f.account, f.post, f.rule, f.sets, f.says"
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -58,6 +60,28 @@ def read(tx: Tx, *, after: Position, limit: int = 1000) -> list[Read]:
         " order by tx, id limit %s",
         (str(after.tx), after.id, limit),
     ).fetchall()
+
+
+def read_with_case(
+    tx: Tx, *, after: Position, limit: int = 1000
+) -> list[tuple[Read, dict[str, Any]]]:
+    """Return `read`, each with the public fields of its case as it stands now."""
+    rows = tx.execute(
+        f"select f.tx::text::bigint, f.id, {_OF_F}, c.number, c.stage, c.category, c.lon, c.lat,"
+        " c.area, c.area_code, c.unit, c.overdue_at, c.hazard from facts f join cases c on c.id = f.case_id"
+        " where (f.tx, f.id) > (%s::text::xid8, %s) and f.tx < pg_snapshot_xmin(pg_current_snapshot())"
+        " order by f.tx, f.id limit %s",
+        (str(after.tx), after.id, limit),
+    ).fetchall()
+    names = ("number", "stage", "category", "lon", "lat", "area", "area_code", "unit", "overdue_at", "hazard")
+    facts = _COLUMNS.split(", ")
+    return [
+        (
+            _read(tx=row[0], id=row[1], **dict(zip(facts, row[2:11], strict=True))),
+            dict(zip(names, row[11:], strict=True)),
+        )
+        for row in rows
+    ]
 
 
 def newest(tx: Tx) -> Position:

@@ -76,8 +76,8 @@ class _Raster:
     def __init__(self, shapes: NDArray[np.object_], tree: shapely.STRtree) -> None:
         self._west, self._south, east, north = shapely.total_bounds(shapes)
         size = max(east - self._west, north - self._south, 1e-9)
-        # As fine as pays: about 16 squares across an average polygon.
-        across = min(_SQUARES, max(64, int(16 * len(shapes) ** 0.5)))
+        # As fine as pays: about 8 squares across an average polygon.
+        across = min(_SQUARES, max(64, int(8 * len(shapes) ** 0.5)))
         self._step = size / across
         self._columns = int((east - self._west) / self._step) + 1
         self._rows = int((north - self._south) / self._step) + 1

@@ -1,0 +1,223 @@
+"""Building the demo city: ground, people, and thirty days behind it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from zhongshu.core.cases import Act, Case, Stage, begun, step
+from zhongshu.core.catalogue import Catalogue, danger_in, read_rows
+from zhongshu.core.facts import A_REPORTER, Fact, Kind
+from zhongshu.core.grid import LEVELS, Area
+from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
+from zhongshu.core.values import AccountId, CaseId
+from zhongshu.demo import ground, people
+from zhongshu.demo.life import next_act
+from zhongshu.demo.voices import Crowd
+from zhongshu.flow import areas
+from zhongshu.flow.city import City, load
+from zhongshu.link.holidays import china
+from zhongshu.store import cases, reports, tasks
+from zhongshu.store import city as store
+from zhongshu.store.db import Tx
+
+SEED = 20261124
+DAYS = 30
+PER_DAY = 170
+#: Share of a day's reports in each hour, from midnight.
+_RHYTHM = np.array([1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 9, 8, 6, 7, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1], float)
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `life` needs of the city just built, or found."""
+
+    people: Mapping[str, AccountId]
+    crowd: Crowd
+
+
+def default_catalogue() -> Catalogue:
+    """Return the catalogue the project brings with it."""
+    text = files("zhongshu.core").joinpath("data/catalogue.csv").read_text(encoding="utf-8")
+    categories, rejects = read_rows(csv.DictReader(text.splitlines()))
+    if rejects:
+        raise ValueError(f"the project's own catalogue has a bad row: {rejects[0]}")
+    return Catalogue(1, "默认目录 · Default catalogue", date(2026, 1, 1), categories)
+
+
+def build(
+    tx: Tx, *, password: str, now: datetime, random: Callable[[int], bytes], said: Progress
+) -> None:
+    """Build the city, unless there is one."""
+    if store.levels(tx):
+        return
+    rng = np.random.default_rng(SEED)
+    said("drawing the ground")
+    made = ground.make(rng)
+    store.set_setting(tx, "city", {"name_zh": "清河市", "name_en": "Qinghe City", "zone": "Asia/Shanghai", "demo": True})  # fmt: skip
+    store.add_levels(tx, LEVELS)
+    for kind in ("city", "district", "subdistrict", "community", "grid", "unit_grid", "exclusive"):
+        areas.add(tx, made.areas[kind], official=False)
+    for kind, shape in made.backdrops.items():
+        store.set_backdrop(tx, kind, shape)
+    said("calling the offices together")
+    store.add_catalogue(tx, default_catalogue())
+    store.add_calendar_days(tx, china(range(2026, 2028)))
+    by_kind = _by_kind(store.areas(tx))
+    streets = by_kind["subdistrict"]
+    units = people.add_units(tx, streets)
+    people.add_rules(tx, default_catalogue().categories, units, streets)
+    crew = people.add_people(tx, password=password, areas=by_kind, units=units, now=now)
+    store.changed(tx)
+    said("living through thirty days")
+    city = load(tx, on=now.date())
+    _past(tx, city, crew, rng, now=now, random=random)
+
+
+def found(tx: Tx) -> Built:
+    """Return the people and the crowd of the demo city that is here."""
+    by_kind = _by_kind(store.areas(tx))
+    rows = tx.execute("select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),))
+    return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(SEED + 1)))
+
+
+def _by_kind(found: list[Area]) -> dict[str, list[Area]]:
+    kinds: dict[str, list[Area]] = {}
+    for area in found:
+        kinds.setdefault(area.kind, []).append(area)
+    return kinds
+
+
+def _crowd(by_kind: Mapping[str, list[Area]], rng: np.random.Generator) -> Crowd:
+    above = {a.id: a for kind in ("community", "subdistrict") for a in by_kind[kind]}
+    street = {g.id: above[above[g.parent].parent] for g in by_kind["grid"]}  # type: ignore[index]
+    return Crowd.of(by_kind["grid"], street, rng)
+
+
+# ── thirty days, told by the same table ──────────────────────────────────────────────
+
+
+def _past(
+    tx: Tx, city: City, crew: Mapping[str, AccountId], rng: np.random.Generator, *,
+    now: datetime, random: Callable[[int], bytes],
+) -> None:  # fmt: skip
+    crowd = _crowd(_by_kind(list(city.tree)), rng)
+    moments = sorted(_moments(rng, now))
+    case_ids, report_ids = cases.ids(tx, cases=len(moments), reports=len(moments))
+    lives = [
+        _life(city, crowd.say(rng), CaseId(c), r, at, now, crew, rng, random)
+        for c, r, at in zip(case_ids, report_ids, moments, strict=True)
+    ]
+    for first, last in pairwise([*range(0, len(lives), 500), len(lives)]):
+        part = lives[first:last]
+        cases.add(
+            tx, [life.case for life in part], [f for life in part for f in life.facts],
+            {life.case.id: life.text for life in part},
+        )  # fmt: skip
+        reports.add(tx, [life.row for life in part])
+    for life in lives:
+        case = life.case
+        if case.stage in (Stage.DISPATCHED, Stage.IN_HAND) and case.dispatched_at is not None:
+            tasks.open_(tx, case.id, "handle", at=case.dispatched_at, unit=case.unit, due_at=case.due_at)
+        elif case.stage is Stage.HANDLED and case.handled_at is not None:
+            tasks.open_(tx, case.id, "check", at=case.handled_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    case: Case
+    facts: list[Fact]
+    row: dict[str, Any]
+    text: str
+
+
+def _life(
+    city: City, draft: Draft, case_id: CaseId, report_id: int, at: datetime, now: datetime,
+    crew: Mapping[str, AccountId], rng: np.random.Generator, random: Callable[[int], bytes],
+) -> _Life:  # fmt: skip
+    report = read(replace(draft, at=at), now=at)
+    assert report.place is not None
+    where = city.where(report.place)
+    guesses = city.guesses(report.text)
+    category = guesses[0].category if guesses else None
+    danger = danger_in(report.text)
+    stage = start(place=report.place, inside=where is not None, classified=category is not None)
+    case, fact = begun(
+        Case(
+            id=case_id, number=city.number(at, case_id), stage=stage, reported_at=at,
+            title=report.title, address=report.address, channel=report.channel,
+            category=category.id if category else None, hazard=danger is not None,
+            priority=1 if danger else 3, lon=report.place.lon, lat=report.place.lat,
+            filed_at=at if stage is Stage.FILED else None, **(where or {}),
+        ),
+        Kind.REPORTED, by=A_REPORTER, at=at, says={"report": report_id, "channel": report.channel},
+    )  # fmt: skip
+    facts = [fact]
+    moment = at
+    while (moved := _moved(city, case, moment, now, crew, rng)) is not None:
+        case, fact, moment = moved
+        facts.append(fact)
+    row = {
+        "id": report_id, "code": receipt_code(random(RECEIPT_BYTES)), "case_id": case_id,
+        "received_at": at.isoformat(), "reported_at": at.isoformat(), "channel": report.channel,
+        "source": str(report.channel), "source_key": None, "body_hash": None, "text": report.text,
+        "address": report.address, "lang": report.lang, "lon": report.place.lon,
+        "lat": report.place.lat, "raw_place": None, "category": None, "extra": None,
+    }  # fmt: skip
+    return _Life(case, facts, row, report.text)
+
+
+def _moved(
+    city: City, case: Case, moment: datetime, now: datetime, crew: Mapping[str, AccountId],
+    rng: np.random.Generator,
+) -> tuple[Case, Fact, datetime] | None:  # fmt: skip
+    """Take the next step of a life, if there is time for it before now."""
+    chosen = next_act(case, crew, rng)
+    if chosen is None:
+        return None
+    act, by, form = chosen
+    # Most work is quick; some waits for days, and a little of that becomes late.
+    wait = timedelta(hours=float(rng.lognormal(0.1, 1.1) if act is not Act.HANDLE else rng.lognormal(1.5, 1.3)))  # fmt: skip
+    at = moment + wait
+    if at > now:
+        return None
+    sets: dict[str, Any] = {}
+    says: dict[str, Any] = {"note": form.note} if form.note else {}
+    if act is Act.DISPATCH:
+        work = city.work(case, at=at)
+        if work is None:
+            return None
+        sets, says = {"unit": work.unit, "due_at": work.due_at}, dict(work.says)
+    elif act is Act.FILE and case.category is None:
+        category = city.catalogue.by_code(form.category or "")
+        assert category is not None
+        sets = {"category": category.id}
+    elif act is Act.HANDLE:
+        sets = {"outcome": form.outcome}
+    elif act is Act.RATE:
+        sets = {"solved": form.solved, "satisfied": form.satisfied}
+    after, fact = step(case, act, by=by, at=at, sets=sets, reason=form.reason, says=says)
+    return after, fact, at
+
+
+def _moments(rng: np.random.Generator, now: datetime) -> list[datetime]:
+    """Return when the reports of the days before came, in a city's daily rhythm."""
+    zone_ahead = 8
+    midnight = (now + timedelta(hours=zone_ahead)).replace(hour=0, minute=0, second=0, microsecond=0)
+    found: list[datetime] = []
+    for back in range(DAYS + 1):
+        day = midnight - timedelta(days=back, hours=zone_ahead)
+        count = int(rng.poisson(PER_DAY * (0.8 if day.weekday() >= 5 else 1.0)))
+        hours = rng.choice(24, count, p=_RHYTHM / _RHYTHM.sum()) + rng.random(count)
+        found += [day.astimezone(UTC) + timedelta(hours=float(h)) for h in hours]
+    return [at.replace(microsecond=0) for at in found if at < now - timedelta(seconds=30)]
+
+

@@ -1,0 +1,229 @@
+"""Looking at cases: lists, counts, and one case with everything around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
+from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
+from zhongshu.core.cases.matching import Match, same_matter
+from zhongshu.core.dispatch import Pick
+from zhongshu.core.facts import Fact
+from zhongshu.core.place import Point, neighbours, tile
+from zhongshu.core.values import CaseId
+from zhongshu.flow.city import City
+from zhongshu.store import accounts, cases, city as city_store, facts, reports, tasks, vault
+from zhongshu.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of cases and where the next begins."""
+
+    cases: Sequence[Case]
+    next: Key | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One case with everything a person needs to decide: what its page shows."""
+
+    case: Case
+    facts: Sequence[Fact]
+    names: Mapping[int, str]
+    voices: Sequence[reports.Voice]
+    tasks: Sequence[tasks.Task]
+    photos: Sequence[vault.PhotoRow]
+    contacts: Sequence[vault.Kept]
+    posts: Sequence[city_store.Post]
+    acts: tuple[Act, ...]
+    pick: Pick | None
+    similar: Sequence[Match]
+    merged: Sequence[Case]
+
+
+def number_id(number: str) -> CaseId:
+    """Return the identity a case number ends in."""
+    _, _, tail = number.rpartition("-")
+    if not (tail.isascii() and tail.isdigit()) or len(tail) > 18:
+        raise NotFound("case", number)
+    return CaseId(int(tail))
+
+
+def case(tx: Tx, sight: Sight, number: str) -> Case:
+    """Return a case by its number; absent and out of sight are the same `NotFound`."""
+    found = cases.get(tx, number_id(number))
+    if (
+        found is None
+        or found.number != number
+        or not sight.covers(area_code=found.area_code, unit=found.unit)
+    ):
+        raise NotFound("case", number)
+    return found
+
+
+def listing(
+    tx: Tx, sight: Sight, wanted: Filter, *, order: Order, after: Key | None, limit: int
+) -> Listing:
+    """Return one page of the cases in sight that are wanted."""
+    found = cases.page(tx, sight, wanted, order=order, after=after, limit=limit + 1)
+    page = found[:limit]
+    if len(found) <= limit:
+        return Listing(cases=page, next=None)
+    last = page[-1]
+    return Listing(cases=page, next=Key(last.reported_at if order is Order.NEWEST else last.due_at, last.id))
+
+
+def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
+    """Return the acts the table allows and a post of the actor's permits, here."""
+    return tuple(
+        act
+        for act in allowed(case)
+        if NEEDS[act] is not Permission.PUBLIC
+        and actor.acting(NEEDS[act], area_code=case.area_code, unit=case.unit) is not None
+        and not (act in (Act.PASS, Act.FAIL) and case.handled_by == actor.account)
+        and not (act is Act.SPLIT and case.reports < 2)
+    )
+
+
+def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sheet:
+    """Return everything around one case."""
+    found = case(tx, actor.sight, number)
+    said = facts.of_case(tx, found.id)
+    voices = reports.of_case(tx, found.id)
+    chain = [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
+    may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
+    return Sheet(
+        case=found,
+        facts=said,
+        names=accounts.names(tx, sorted({f.by.account for f in said if f.by.account is not None})),
+        voices=voices,
+        tasks=tasks.of_case(tx, found.id),
+        photos=vault.photos_of(tx, found.id),
+        contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
+        posts=city_store.posts_on(tx, chain, found.unit),
+        acts=acts_for(found, actor),
+        pick=city.pick(found, at=now),
+        similar=similar(tx, city, found, actor.sight),
+        merged=cases.merged_into(tx, found.id),
+    )
+
+
+def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
+    """Return other open cases of the class near this one, wider than the joining rule."""
+    if found.lon is None or found.lat is None or found.category is None or not found.is_open:
+        return ()
+    rule = type(city.same)(metres=city.same.metres * 2, hours=city.same.hours * 10)
+    around = [(square, found.category) for square in neighbours(tile(found.lon, found.lat))]
+    since = found.reported_at - timedelta(hours=rule.hours)
+    matches = same_matter(
+        at=found.reported_at + timedelta(hours=rule.hours), place=Point(found.lon, found.lat),
+        category=found.category, text=found.title,
+        candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
+        rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
+    )  # fmt: skip
+    return [
+        m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)
+    ][:5]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a tracking code shows: the way of the case, without a name in it."""
+
+    code: str
+    case: Case
+    survivor: Case | None
+    facts: Sequence[Fact]
+    voice: reports.Voice
+    photos: Sequence[vault.PhotoRow]
+
+    @property
+    def current(self) -> Case:
+        """The case the work is done on: the one it was merged into, where it was."""
+        return self.survivor or self.case
+
+
+def progress(tx: Tx, code: str) -> Progress:
+    """Return how far the matter of a report has come."""
+    voice = reports.by_code(tx, code)
+    if voice is None:
+        raise NotFound("report", code)
+    own = cases.get(tx, voice.case_id)
+    assert own is not None
+    survivor = cases.get(tx, own.merged_into) if own.merged_into is not None else None
+    current = survivor or own
+    return Progress(
+        code=code, case=own, survivor=survivor, facts=facts.of_case(tx, current.id), voice=voice,
+        photos=[p for p in vault.photos_of(tx, current.id) if p.report_id == voice.id or p.step == "after"],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """The numbers of the live screen, each with the filter that opens its cases."""
+
+    filed_today: int
+    in_hand: int
+    overdue: int
+    waiting: int
+    on_time: int
+    closed_due: int
+    by_stage: Mapping[str, int]
+    by_channel: Mapping[str, int]
+    by_district: Mapping[int, int]
+    hours_filed: Sequence[int]
+    hours_closed: Sequence[int]
+
+
+def pulse(tx: Tx, city: City, sight: Sight, *, now: datetime) -> Pulse:
+    """Return the state of the city now. “Today” is the day in the city's own zone."""
+    local = now.astimezone(city.zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Filter(since=midnight)
+    stages = cases.count_by(tx, "stage", sight, Filter(open_only=True))
+    on_time, due = cases.closed_on_time(tx, sight, since=midnight)
+    return Pulse(
+        filed_today=cases.count(tx, sight, today),
+        in_hand=sum(stages.get(s, 0) for s in (Stage.DISPATCHED, Stage.IN_HAND)),
+        overdue=cases.count(tx, sight, Filter(overdue=now)),
+        waiting=sum(stages.get(s, 0) for s in (Stage.RECEIVED, Stage.FILED, Stage.WAITING_PLACE)),
+        on_time=on_time,
+        closed_due=due,
+        by_stage=stages,
+        by_channel=cases.count_by(tx, "channel", sight, today),
+        by_district=cases.count_by(tx, "area", sight, Filter(open_only=True)),
+        hours_filed=cases.per_hour(tx, sight, "reported_at", now=now),
+        hours_closed=cases.per_hour(tx, sight, "closed_at", now=now),
+    )
+
+
+def open_on_map(tx: Tx, sight: Sight, *, limit: int = 5000) -> Sequence[Case]:
+    """Return open cases to be drawn, what expires first first."""
+    return cases.page(
+        tx, sight, Filter(open_only=True), order=Order.DUE, after=None, limit=limit
+    )
+
+
+def as_json(case: Case, city: City) -> dict[str, Any]:
+    """Return a case as the API shows it: codes instead of identities."""
+    area = city.tree.by_id.get(case.area) if case.area is not None else None
+    unit = city.units.get(case.unit) if case.unit is not None else None
+    category = city.names.get(case.category) if case.category is not None else None
+    return {
+        "number": case.number, "stage": case.stage, "outcome": case.outcome,
+        "confirmation": case.confirmation, "solved": case.solved, "satisfied": case.satisfied,
+        "title": case.title, "address": case.address, "channel": case.channel,
+        "category": category and {"code": category[0], "zh": category[1].zh, "en": category[1].en},
+        "hazard": case.hazard, "priority": case.priority, "lon": case.lon, "lat": case.lat,
+        "area": area and {"code": area.code, "kind": area.kind, "zh": area.name.zh, "en": area.name.en},
+        "cells": [city.tree.by_id[c].code for c in case.cells if c in city.tree.by_id],  # type: ignore[index]
+        "unit": unit and {"code": unit.code, "zh": unit.name.zh, "en": unit.name.en},
+        "reports": case.reports, "reported_at": case.reported_at, "filed_at": case.filed_at,
+        "dispatched_at": case.dispatched_at, "due_at": case.due_at, "overdue_at": case.overdue_at,
+        "handled_at": case.handled_at, "closed_at": case.closed_at,
+        "merged_into": case.merged_into, "version": case.version,
+    }  # fmt: skip

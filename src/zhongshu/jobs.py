@@ -1,0 +1,55 @@
+"""Work that nobody waits for: deadlines that pass, contacts whose time is up.
+
+Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
+that talks to the outside.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from zhongshu.flow import acts, contacts
+from zhongshu.store.db import Database
+
+DEADLINES_EVERY_S = 2.0
+ERASING_EVERY_S = 3600.0
+
+
+def run(db: Database, *, clock: Callable[[], datetime], stop: threading.Event) -> list[threading.Thread]:
+    """Start the loops; they end soon after ``stop`` is set."""
+    loops = (
+        (DEADLINES_EVERY_S, lambda: _deadlines(db, clock)),
+        (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+    )
+    threads = [
+        threading.Thread(target=_loop, args=(every, work, stop), daemon=True) for every, work in loops
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _loop(every_s: float, work: Callable[[], None], stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            work()
+        except (psycopg.Error, PoolTimeout):
+            pass  # the database may be restarting; what is due stays due
+        stop.wait(every_s)
+
+
+def _deadlines(db: Database, clock: Callable[[], datetime]) -> None:
+    more = True
+    while more:
+        with db.transaction() as tx:
+            more = acts.mark_overdue(tx, at=clock()) == 500
+
+
+def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        contacts.erase(tx, at=clock())

@@ -1,0 +1,96 @@
+"""Where the pieces are put together: the only place that knows them all.
+
+`application` is what each web process runs; `serving` keeps database, keys and the
+background work alive around it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from fastapi import FastAPI
+
+from zhongshu.core.privacy import KEY_BYTES
+from zhongshu.link.embedded import Embedded, default_folder
+from zhongshu.settings import Settings
+from zhongshu.store.db import Database
+from zhongshu.store.migrate import migrate
+from zhongshu.web.app import create_app
+from zhongshu.web.hub import Hub
+
+log = logging.getLogger("zhongshu")
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def folder(settings: Settings) -> Path:
+    return settings.folder or default_folder()
+
+
+@contextmanager
+def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
+    """Yield the connection string of a migrated database: the one given, or the built-in."""
+    if settings.database_url:
+        _migrated(settings.database_url)
+        yield settings.database_url
+        return
+    embedded = Embedded(folder(settings))
+    url = embedded.start(lambda said: log.info("%s", said))
+    try:
+        _migrated(url)
+        if watch and embedded.owned:
+            embedded.watch()
+        yield url
+    finally:
+        embedded.stop()
+
+
+def _migrated(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for migration in migrate(connection):
+            log.info("migrated: %s", migration.name)
+
+
+def vault_key(at: Path) -> bytes:
+    """Return the key of the contact vault, made at the first start and never shipped."""
+    path = at / "vault.key"
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        at.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        key = secrets.token_bytes(KEY_BYTES)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path} must hold {KEY_BYTES} bytes; restore it from your backup")
+    return key
+
+
+def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
+    """Return what one process works with."""
+    db = Database(url, size=connections)
+    db.open()
+    return Hub(
+        db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
+        https=settings.https,
+    )  # fmt: skip
+
+
+def application() -> FastAPI:
+    """Return the application of a web process; its parent says where the database is."""
+    settings = Settings.read()
+    if not settings.database_url:
+        raise RuntimeError("a web process is started by “zhongshu serve”")
+    return create_app(hub(settings.database_url, settings))

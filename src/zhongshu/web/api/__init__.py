@@ -1,0 +1,1 @@
+"""The public interface, version 1. One file per noun."""

@@ -1,0 +1,296 @@
+"""Cases: lists that page by key, counts that are exact, and acts that say when they may be done."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
+
+from zhongshu.core.access import NEEDS, Actor, Forbidden, Permission
+from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
+from zhongshu.core.facts import By
+from zhongshu.core.place import Datum, Point, to_wgs84
+from zhongshu.core.values import ReportId
+from zhongshu.flow import acts, browse
+from zhongshu.flow.city import City
+from zhongshu.store import cases as store
+from zhongshu.store import facts as ledger
+from zhongshu.web import wanted
+from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.problems import BadField
+
+router = APIRouter(tags=["cases"])
+Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
+Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
+
+#: Which fields an act reads, for programs that draw their own buttons.
+FIELDS: dict[Act, tuple[str, ...]] = {
+    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category",),
+    Act.FILE: ("category",), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
+    Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
+    Act.NOTE: ("note",),
+}  # fmt: skip
+
+
+class ActIn(BaseModel):
+    """What comes with an act; `version` refuses it (409) when the case has moved on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = ""
+    note: str = ""
+    version: int | None = None
+    unit: str | None = None
+    category: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    datum: str = "wgs84"
+    address: str = ""
+    outcome: str | None = None
+    into: str | None = None
+    report: str | None = None
+
+
+@router.get("/cases")
+def cases(request: Request, response: Response, actor: Reader, hub: TheHub) -> dict[str, Any]:
+    """List cases in sight. `count=true` adds the exact number of all pages together."""
+    query, city = request.query_params, hub.city()
+    asked = wanted.wanted(query, city, now=hub.clock())
+    order = wanted.order(query)
+    with hub.db.transaction() as tx:
+        found = browse.listing(
+            tx, actor.sight, asked, order=order, after=wanted.after(query),
+            limit=wanted.limit(query),
+        )  # fmt: skip
+        count = store.count(tx, actor.sight, asked) if query.get("count") == "true" else None
+    if found.next is not None:
+        link = request.url.include_query_params(after=str(found.next))
+        response.headers["Link"] = f'<{link.path}?{link.query}>; rel="next"'
+    return {
+        "cases": [browse.as_json(case, city) for case in found.cases],
+        "next": str(found.next) if found.next else None,
+        **({} if count is None else {"count": count}),
+    }
+
+
+@router.get("/counts")
+def counts(request: Request, actor: Reader, hub: TheHub, by: str = "stage") -> dict[str, Any]:
+    """Count the wanted cases by stage, category, unit, area or channel, exactly."""
+    if by not in ("stage", "category", "unit", "area", "channel", "outcome"):
+        raise BadField("by", by, why="one of: stage, category, unit, area, channel, outcome")
+    city = hub.city()
+    asked = wanted.wanted(request.query_params, city, now=hub.clock())
+    with hub.db.transaction() as tx:
+        found = store.count_by(tx, by, actor.sight, asked)  # type: ignore[arg-type] # one of ours
+    return {
+        "by": by,
+        "total": sum(found.values()),
+        "counts": {_code(by, key, city): n for key, n in sorted(found.items(), key=lambda kv: -kv[1])},
+    }
+
+
+def _code(by: str, key: Any, city: City) -> str:
+    """Return the code an outsider knows a thing by."""
+    if key is None:
+        return ""
+    if by == "category":
+        return city.names[key][0] if key in city.names else str(key)
+    if by == "unit":
+        return city.units[key].code if key in city.units else str(key)
+    if by == "area":
+        return city.tree.by_id[key].code if key in city.tree.by_id else str(key)
+    return str(key)
+
+
+@router.get("/cases.csv")
+def export(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
+    """Stream exactly the filtered list as CSV, readable by spreadsheets in Chinese."""
+    asked = wanted.wanted(request.query_params, hub.city(), now=hub.clock())
+    return StreamingResponse(
+        _csv(actor, hub.city(), asked, hub), media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="cases.csv"'},
+    )  # fmt: skip
+
+
+def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
+    yield "\ufeff"
+    header: list[str] | None = None
+    for case in _all(actor, asked, hub):
+        row = {name: _cell(value) for name, value in browse.as_json(case, city).items()}
+        out = io.StringIO()
+        writer = csv.writer(out)
+        if header is None:
+            header = list(row)
+            writer.writerow(header)
+        writer.writerow(row.values())
+        yield out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """Return a value for a cell; what a spreadsheet would run is made plain text."""
+    if isinstance(value, dict):
+        value = value.get("code", "")
+    text = "" if value is None else ",".join(value) if isinstance(value, list) else str(value)
+    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
+    """Yield every wanted case, page by page, so that memory does not grow with the list."""
+    after: Key | None = None
+    while True:
+        with hub.db.transaction() as tx:
+            found = browse.listing(
+                tx, actor.sight, asked, order=Order.NEWEST, after=after, limit=1000
+            )
+        yield from found.cases
+        if found.next is None:
+            return
+        after = found.next
+
+
+@router.get("/cases/{number}")
+def case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
+    """Return a case with the acts that may be done to it now, and where to send them."""
+    with hub.db.transaction() as tx:
+        return with_acts(browse.case(tx, actor.sight, number), actor, hub.city())
+
+
+def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
+    return {
+        **browse.as_json(found, city),
+        "acts": [
+            {
+                "act": act, "href": f"/api/v1/cases/{found.number}/acts/{act.value}",
+                "fields": [*FIELDS.get(act, ()), *(("reason",) if act in NEEDS_REASON else ())],
+            }
+            for act in browse.acts_for(found, actor)
+        ],
+    }  # fmt: skip
+
+
+@router.get("/cases/{number}/facts")
+def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
+    """Return what happened to a case, in order."""
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        return [
+            {"seq": f.seq, "kind": f.kind, "at": f.at, "post": f.by.post, "rule": f.by.rule,
+             "sets": f.sets, "says": f.says}
+            for f in ledger.of_case(tx, found.id)
+        ]  # fmt: skip
+
+
+@router.get("/cases/{number}/similar")
+def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
+    """Return other open cases that may be the same matter, with the reasons."""
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        matches = browse.similar(tx, hub.city(), found, actor.sight)
+    return [
+        {"case": m.case.number, "stage": m.case.stage, "title": m.case.title,
+         "metres": round(m.metres, 1), "hours": round(m.hours, 1), "likeness": round(m.likeness, 2)}
+        for m in matches
+    ]  # fmt: skip
+
+
+@router.get("/cases/{number}/pick")
+def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
+    """Return the unit the duty rules name, and why."""
+    city = hub.city()
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+    work = city.work(found, at=hub.clock())
+    if work is None or work.pick is None:
+        return {"unit": None, "reasons": []}
+    unit, second = city.units.get(work.pick.unit), work.pick.runner_up
+    return {
+        "unit": unit and {"code": unit.code, "zh": unit.name.zh, "en": unit.name.en},
+        "reasons": work.pick.reasons, "clause": work.pick.rule.clause, "rule": work.pick.rule.id,
+        "limit": work.limit, "due_at": work.due_at,
+        "runner_up": second and city.units[second.unit].code,
+    }  # fmt: skip
+
+
+@router.post("/cases/{number}/acts/{act}")
+def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[str, Any]:
+    """Do one act; the answer is the case after it, with the acts that may follow."""
+    try:
+        what = Act(act)
+    except ValueError:
+        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    city = hub.city()
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        after = acts.act(
+            tx, city, found.id, what, by=by(actor, what, found), at=hub.clock(),
+            form=form_of(body, city),
+        )  # fmt: skip
+    return with_acts(after, actor, city)
+
+
+def by(actor: Actor, what: Act, found: Case) -> By:
+    """Return who acts, through the post that allows it here; or refuse."""
+    post = actor.acting(NEEDS[what], area_code=found.area_code, unit=found.unit)
+    if post is None:
+        raise Forbidden("permission", NEEDS[what].value)
+    return By(account=actor.account, post=post)
+
+
+def form_of(body: ActIn, city: City) -> acts.Form:
+    """Turn what was sent into what the flow reads."""
+    unit = city.unit_codes.get(body.unit) if body.unit else None
+    if body.unit and unit is None:
+        raise BadField("unit", body.unit, why="no unit has this code; see /api/v1/units")
+    return acts.Form(
+        reason=body.reason[:2000],
+        note=body.note[:2000],
+        version=body.version,
+        unit=unit.id if unit else None,
+        category=body.category or None,
+        place=_place(body),
+        address=body.address[:300],
+        outcome=_outcome(body.outcome),
+        into=browse.number_id(body.into) if body.into else None,
+        report=_report(body.report),
+    )
+
+
+def _place(body: ActIn) -> Point | None:
+    if body.lon is None and body.lat is None:
+        return None
+    if body.lon is None or body.lat is None:
+        raise BadField("lon" if body.lon is None else "lat", None, why="a place needs both")
+    try:
+        datum = Datum(body.datum)
+    except ValueError:
+        raise BadField("datum", body.datum, why=f"one of: {', '.join(Datum)}") from None
+    return to_wgs84(Point(body.lon, body.lat), datum)
+
+
+def _outcome(text: str | None) -> Outcome | None:
+    try:
+        return Outcome(text) if text else None
+    except ValueError:
+        raise BadField("outcome", text, why=f"one of: {', '.join(Outcome)}") from None
+
+
+def _report(text: str | None) -> ReportId | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise BadField("report", text, why="the number of a report of this case")
+    return ReportId(int(text))
+

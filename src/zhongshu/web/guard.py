@@ -1,0 +1,119 @@
+"""Who is asking, and may they: every route names its permission through `Needs`."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from zhongshu.core.access import Actor, Forbidden, Permission
+from zhongshu.core.values import Refused
+from zhongshu.flow import signin
+from zhongshu.store import accounts
+from zhongshu.web.hub import Hub
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class SignedOut(Refused):
+    status: ClassVar[int] = 401
+    message = "This needs somebody who is signed in."
+    remedy = "Sign in, or send an API key as “Authorization: Bearer …”."
+
+
+class FromElsewhere(Refused):
+    status: ClassVar[int] = 403
+    message = "This request came from another site (%(value)s)."
+    remedy = "Open the hub itself and try again there."
+
+
+class NoPost(Refused):
+    status: ClassVar[int] = 403
+    message = "Your account holds no post at the moment, so there is nothing it may see or do."
+    remedy = "Ask an administrator to appoint you to a post."
+
+
+def hub_of(request: Request) -> Hub:
+    return request.app.state.hub
+
+
+TheHub = Annotated[Hub, Depends(hub_of)]
+
+
+def cookie_name(*, https: bool) -> str:
+    """Return the session cookie's name; the prefix binds it to this host over TLS."""
+    return "__Host-zhongshu" if https else "zhongshu"
+
+
+def actor_of(request: Request) -> Actor | None:
+    """Return who is asking, by API key or session; None when nobody says."""
+    request.state.actor = _actor(request)
+    return request.state.actor
+
+
+def _actor(request: Request) -> Actor | None:
+    """Read the rights anew for each request: a session ended or a post taken away counts at once."""
+    hub = hub_of(request)
+    header = request.headers.get("authorization", "")
+    if header.lower().startswith("bearer "):
+        token = signin.token_hash(header[7:].strip().encode())
+        with hub.db.reading() as connection:
+            rows = accounts.held_by_key(connection, token, now=hub.clock())
+        return signin.actor_of(rows, hub.city())
+    cookie = request.cookies.get(cookie_name(https=hub.https))
+    if not cookie:
+        return None
+    _same_origin(request)
+    with hub.db.reading() as connection:
+        rows = accounts.held_by_session(
+            connection, signin.token_hash(cookie_token(cookie)), now=hub.clock()
+        )
+    return signin.actor_of(rows, hub.city())
+
+
+def cookie_token(cookie: str) -> bytes:
+    """Return the token a cookie carries; nonsense is a token nobody has."""
+    try:
+        return base64.urlsafe_b64decode(cookie.encode())
+    except ValueError:
+        return b""
+
+
+class Needs:
+    """A dependency: the actor, who holds a post with this permission (or `Refused`)."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, request: Request) -> Actor:
+        actor = actor_of(request)
+        if actor is None:
+            raise SignedOut("session")
+        if not actor.holdings:
+            raise NoPost("post")
+        if not actor.may(self.permission):
+            raise Forbidden("permission", self.permission.value)
+        return actor
+
+
+class Anybody:
+    """A dependency of public routes: the actor where there is one."""
+
+    permission = Permission.PUBLIC
+
+    def __call__(self, request: Request) -> Actor | None:
+        return actor_of(request)
+
+
+def _same_origin(request: Request) -> None:
+    """Refuse an unsafe request that another site made a browser send with our cookie."""
+    if request.method in SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None and site not in ("same-origin", "none"):
+        raise FromElsewhere("origin", site)
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise FromElsewhere("origin", origin)

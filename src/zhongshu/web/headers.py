@@ -1,0 +1,81 @@
+"""Security headers on every answer, and a limit on what a request may carry."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self';"
+    " img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; font-src 'self';"
+    " manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(self)",
+}
+MAX_BODY = 16 * 1024 * 1024
+#: Bulk intake reads a stream and holds only a chunk of it.
+UNLIMITED = frozenset({"/api/v1/reports/bulk"})
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than a request may carry."""
+
+
+class Headers:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        carried = 0
+        started = False
+
+        async def limited() -> Message:
+            nonlocal carried
+            message = await receive()
+            carried += len(message.get("body", b""))
+            if carried > MAX_BODY and scope["path"] not in UNLIMITED:
+                raise BodyTooLarge
+            return message
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/static/"):
+                    headers["Cache-Control"] = "public, max-age=3600"
+                elif not scope["path"].startswith("/photos/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, limited, with_headers)
+        except BodyTooLarge:
+            if not started:
+                await _refuse(with_headers)
+
+
+async def _refuse(send: Send) -> None:
+    body = (
+        b'{"type":"/problems/BodyTooLarge","title":"The request is larger than 16 MB.","status":413,'
+        b'"field":"body","value":null,"remedy":"Send less at once; use /api/v1/reports/bulk for many reports."}'
+    )
+    await send(
+        {
+            "type": "http.response.start", "status": 413,
+            "headers": [(b"content-type", b"application/problem+json"), (b"connection", b"close")],
+        }
+    )  # fmt: skip
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,44 @@
+"""What every request needs, made once at start: database, city, clock, chance, keys."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zhongshu.flow.city import City, load
+from zhongshu.store import city as city_store
+from zhongshu.store.db import Database
+
+#: How long a process may go on with the city it knows, in seconds.
+_FRESH_S = 1.0
+
+
+@dataclass(slots=True)
+class Hub:
+    """The pieces that `main` puts together."""
+
+    db: Database
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    key: bytes
+    https: bool = False
+    _city: City | None = field(default=None, repr=False)
+    _checked: float = 0.0
+    _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def city(self) -> City:
+        """Return the city, loaded anew when somebody changed it (within a second)."""
+        now = time.monotonic()
+        if self._city is not None and now - self._checked < _FRESH_S:
+            return self._city
+        with self._loading:
+            if self._city is not None and now < self._checked + _FRESH_S:
+                return self._city
+            with self.db.transaction() as tx:
+                if self._city is None or city_store.version(tx) != self._city.version:
+                    self._city = load(tx, on=self.clock().date())
+            self._checked = now
+            return self._city

@@ -1,0 +1,1 @@
+"""Pages for people. Each route reads, calls one flow, and renders or redirects."""

@@ -1,0 +1,188 @@
+"""The desk: the queue with its filters, and the case with its acts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+
+from zhongshu.core import pictures
+from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.cases import NEEDS_REASON, Act, Filter, Order, Outcome, Stage
+from zhongshu.core.privacy import Purpose
+from zhongshu.flow import acts, browse, contacts
+from zhongshu.store import cases as store
+from zhongshu.store import vault
+from zhongshu.web import wanted
+from zhongshu.web.api.cases import ActIn, by, form_of
+from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hub import Hub
+from zhongshu.web.look import page
+from zhongshu.web.problems import BadField
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
+PAGE = 50
+#: The desk's own views: a name, and the query behind it.
+VIEWS: tuple[tuple[str, str, Filter], ...] = (
+    ("open", "open=1", Filter(open_only=True)),
+    ("received", "stage=received", Filter(stages=frozenset({Stage.RECEIVED}))),
+    ("waiting_place", "stage=waiting_place", Filter(stages=frozenset({Stage.WAITING_PLACE}))),
+    ("not_ours", "stage=not_ours", Filter(stages=frozenset({Stage.NOT_OURS}))),
+    ("filed", "stage=filed", Filter(stages=frozenset({Stage.FILED}))),
+    ("dispatched", "stage=dispatched", Filter(stages=frozenset({Stage.DISPATCHED}))),
+    ("in_hand", "stage=in_hand", Filter(stages=frozenset({Stage.IN_HAND}))),
+    ("handled", "stage=handled", Filter(stages=frozenset({Stage.HANDLED}))),
+    ("checked", "stage=checked", Filter(stages=frozenset({Stage.CHECKED}))),
+)
+
+
+@router.get("/desk")
+def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Show the queue, and beside it the case chosen."""
+    query, city, now = dict(request.query_params), hub.city(), hub.clock()
+    chosen = query.pop("case", "")
+    asked = wanted.wanted(query or {"open": "1"}, city, now=now)
+    order = wanted.order(query, default=Order.NEWEST if asked.stages - _open() else Order.DUE)
+    with hub.db.transaction() as tx:
+        listing = browse.listing(
+            tx, actor.sight, asked, order=order, after=wanted.after(query), limit=PAGE
+        )
+        stages = store.count_by(tx, "stage", actor.sight, Filter(open_only=True))
+        overdue = store.count(tx, actor.sight, Filter(overdue=now))
+        count = store.count(tx, actor.sight, asked)
+        sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
+    query.pop("after", None)
+    return page(
+        request, "desk.html",
+        {
+            "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
+            "views": _views(stages, overdue), "count": count, "channels": _channels(),
+            **_city_lists(hub), **_sheet_words(),
+        },
+    )  # fmt: skip
+
+
+@router.get("/desk/case/{number}")
+def pane(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+    """Show one case as the right half of the desk (fetched by htmx)."""
+    return _case_page(request, hub, actor, number, "case_pane.html")
+
+
+@router.get("/cases/{number}")
+def case(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+    """Show one case on a page of its own."""
+    return _case_page(request, hub, actor, number, "case.html")
+
+
+@router.post("/cases/{number}/acts/{act}")
+async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str) -> Response:
+    """Do one act from a form, then show the case again."""
+    import asyncio  # noqa: PLC0415
+
+    sent = await request.form()
+    back = str(sent.get("back") or f"/cases/{number}")
+    fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
+    files = [f for f in sent.getlist("photo") if not isinstance(f, str) and f.filename]
+    photos = [await _picture(f) for f in files[:3]]  # type: ignore[arg-type]
+    await asyncio.to_thread(_do, hub, actor, number, act, fields, photos)
+    return RedirectResponse(back if back.startswith("/") and not back.startswith("//") else "/desk", 303)
+
+
+@router.post("/cases/{number}/contact/{contact_id}")
+def reveal(
+    request: Request, hub: TheHub,
+    actor: Annotated[Actor, Depends(Needs(Permission.CONTACT_REVEAL))], number: str, contact_id: int,
+) -> Response:  # fmt: skip
+    """Show a contact once, in the clear; that it was looked at is a fact of the case."""
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        shown = contacts.reveal(
+            tx, found, contact_id, key=hub.key, by=by(actor, Act.NOTE, found),
+            purpose=Purpose.CALL_BACK, at=hub.clock(),
+        )  # fmt: skip
+    return page(request, "contact.html", {"shown": shown, "number": number})
+
+
+@router.get("/cases/{number}/photos/{photo_id}")
+def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
+    """Show a photo of a case in sight."""
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        kept = vault.photo(tx, photo_id)
+    if kept is None or kept[0] != found.id:
+        raise NotFound("photo", photo_id)
+    return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
+    with hub.db.transaction() as tx:
+        sheet = browse.sheet(tx, hub.city(), actor, number, now=hub.clock())
+    return page(request, template, {"sheet": sheet, **_city_lists(hub), **_sheet_words()})
+
+
+def _do(
+    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str],
+    photos: list[pictures.Picture],
+) -> None:  # fmt: skip
+    try:
+        what = Act(act)
+    except ValueError:
+        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    city = hub.city()
+    form = form_of(ActIn.model_validate(fields), city)
+    with hub.db.transaction() as tx:
+        found = browse.case(tx, actor.sight, number)
+        acts.act(tx, city, found.id, what, by=by(actor, what, found), at=hub.clock(), form=form)
+        for picture in photos:
+            vault.add_photo(
+                tx, found.id, report=None, step="after" if what is Act.HANDLE else "check",
+                sha256=picture.sha256, mime=picture.mime, width=picture.width,
+                height=picture.height, data=picture.data, at=hub.clock(),
+            )  # fmt: skip
+
+
+async def _picture(file: UploadFile) -> pictures.Picture:
+    return pictures.clean(
+        await file.read(pictures.MAX_UPLOAD + 1), name=file.filename or "", field="photo"
+    )
+
+
+def _views(stages: dict[str, int], overdue: int) -> list[dict[str, Any]]:
+    views = [
+        {"key": key, "query": query, "count": stages.get(key, 0)} for key, query, _ in VIEWS[1:]
+    ]
+    return [
+        {"key": "open", "query": "open=1", "count": sum(stages.values())},
+        *views,
+        {"key": "overdue", "query": "overdue=1", "count": overdue},
+        {"key": "closed", "query": "stage=closed&order=newest", "count": None},
+    ]
+
+
+def _city_lists(hub: Hub) -> dict[str, Any]:
+    city = hub.city()
+    kinds = [level.kind for level in city.levels if not level.overlay]
+    return {
+        "categories": [c for c in city.catalogue.categories if c.active],
+        "units": [u for u in city.units.values() if u.active],
+        "districts": [a for kind in kinds[1:3] for a in city.tree.of_kind(kind)][:300],
+    }
+
+
+def _sheet_words() -> dict[str, Any]:
+    return {"NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome}
+
+
+def _channels() -> list[str]:
+    from zhongshu.core.intake import Channel  # noqa: PLC0415
+
+    return list(Channel)
+
+
+def _open() -> frozenset[Stage]:
+    from zhongshu.core.cases import OPEN  # noqa: PLC0415
+
+    return OPEN

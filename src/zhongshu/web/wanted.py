@@ -1,0 +1,119 @@
+"""What a URL asks for: the same words filter a page, an API list and an export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
+from zhongshu.flow.browse import number_id
+from zhongshu.flow.city import City
+from zhongshu.web.problems import BadField
+
+WORDS = (
+    "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
+    "merged_into",
+)  # fmt: skip
+
+
+def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
+    """Return the filter a query means; a word that cannot be read is refused by name."""
+    area, cell = _area(query.get("area", ""), city)
+    merged = query.get("merged_into", "")
+    return Filter(
+        text=query.get("text", "").strip()[:200],
+        stages=_stages(query.get("stage", "")),
+        open_only=_yes(query.get("open", "")),
+        categories=_categories(query.get("category", ""), city),
+        area=area,
+        cell=cell,
+        units=_units(query.get("unit", ""), city),
+        channel=query.get("channel", "").strip(),
+        since=_moment("since", query.get("since", ""), city, now),
+        until=_moment("until", query.get("until", ""), city, now),
+        overdue=now if _yes(query.get("overdue", "")) else None,
+        merged_into=number_id(merged) if merged else None,
+    )
+
+
+def order(query: Mapping[str, str], *, default: Order = Order.NEWEST) -> Order:
+    text = query.get("order", "") or default
+    try:
+        return Order(text)
+    except ValueError:
+        raise BadField("order", text, why="one of: newest, due") from None
+
+
+def after(query: Mapping[str, str]) -> Key | None:
+    """Return the key a page goes on from."""
+    text = query.get("after", "")
+    if not text:
+        return None
+    try:
+        return Key.parse(text)
+    except ValueError:
+        raise BadField("after", text, why="use the “next” of the page before") from None
+
+
+def limit(query: Mapping[str, str], *, default: int = 50, most: int = 200) -> int:
+    text = query.get("limit", "") or str(default)
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= most:
+        raise BadField("limit", text, why=f"1 to {most}")
+    return int(text)
+
+
+def _yes(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _stages(text: str) -> frozenset[Stage]:
+    try:
+        return frozenset(Stage(word) for word in text.split(",") if word)
+    except ValueError:
+        raise BadField("stage", text, why=f"one of: {', '.join(Stage)}") from None
+
+
+def _categories(text: str, city: City) -> frozenset[CategoryId]:
+    """Read codes, or the beginning of one: `E-05` is all emergencies, in every version."""
+    if not text:
+        return frozenset()
+    found = {CategoryId(id_) for id_, (code, _) in city.names.items() if code.startswith(tuple(text.split(",")))}
+    if not found:
+        raise BadField("category", text, why="no category has this code; see /api/v1/categories")
+    return frozenset(found)
+
+
+def _area(text: str, city: City) -> tuple[Span | None, AreaId | None]:
+    if not text:
+        return None, None
+    area = city.tree.named(text)
+    if area is None:
+        raise BadField("area", text, why="no area has this code; see /api/v1/areas")
+    overlay = any(level.overlay for level in city.levels if level.kind == area.kind)
+    return (None, area.id) if overlay else (area.span, None)
+
+
+def _units(text: str, city: City) -> frozenset[UnitId]:
+    if not text:
+        return frozenset()
+    unit = city.unit_codes.get(text)
+    if unit is None:
+        raise BadField("unit", text, why="no unit has this code; see /api/v1/units")
+    return city.units_under(unit.id)
+
+
+def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
+    """Read a moment with its offset, or a day in the city's own time (``until`` includes it)."""
+    if not text:
+        return None
+    try:
+        if text == "today":
+            text = f"{now.astimezone(city.zone):%Y-%m-%d}"
+        at = datetime.fromisoformat(text)
+        if len(text) == 10:
+            at = at.replace(tzinfo=city.zone)
+            return at + timedelta(days=1) if field == "until" else at
+    except (ValueError, OverflowError):
+        raise BadField(field, text, why="write 2026-11-24 or 2026-11-24T09:30:00+08:00") from None
+    return aware(field, at)
