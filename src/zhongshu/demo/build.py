@@ -30,7 +30,7 @@ from zhongshu.store.db import Tx
 
 SEED = 20261124
 DAYS = 30
-PER_DAY = 170
+PER_DAY = 240
 #: Share of a day's reports in each hour, from midnight.
 _RHYTHM = np.array([1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 9, 8, 6, 7, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1], float)
 Progress = Callable[[str], None]

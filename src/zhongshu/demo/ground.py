@@ -56,7 +56,7 @@ def make(rng: np.random.Generator) -> Ground:
     outline = _outline(rng)
     ground = Ground()
     ground.areas["city"] = [_draft(CITY_CODE, "city", ("清河市", "Qinghe City"), None, outline)]
-    districts = _divide(outline, len(_DISTRICTS), rng)
+    districts = _by_direction(_divide(outline, len(_DISTRICTS), rng))
     ground.areas["district"] = [
         _draft(f"9901{n:02d}", "district", name, CITY_CODE, shape)
         for n, (name, shape) in enumerate(zip(_DISTRICTS, districts, strict=True), start=1)
@@ -105,6 +105,17 @@ def _divide(shape: BaseGeometry, count: int, rng: np.random.Generator) -> list[B
         cells = [cell for cell in cells if not cell.is_empty]
         seeds = [(c.centroid.x, c.centroid.y) for c in cells]
     return sorted(cells, key=lambda c: (-round(c.centroid.y, 2), c.centroid.x))
+
+
+def _by_direction(shapes: list[BaseGeometry]) -> list[BaseGeometry]:
+    """Order four districts as east, west, south, north, the order of their names."""
+    left = list(shapes)
+    ordered: list[BaseGeometry] = []
+    for east, north in ((1, 0), (-1, 0), (0, -1), (0, 1)):
+        best = max(left, key=lambda s: east * s.centroid.x + north * s.centroid.y)
+        left.remove(best)
+        ordered.append(best)
+    return ordered
 
 
 def _inside(shape: BaseGeometry, count: int, rng: np.random.Generator) -> list[tuple[float, float]]:

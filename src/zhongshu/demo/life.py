@@ -65,7 +65,7 @@ def tick(
 ) -> None:  # fmt: skip
     """Let about one thing happen: a report, or a step of a case."""
     open_now = sum(cases.count_by(tx, "stage", EVERYTHING, Filter(open_only=True)).values())
-    if rng.random() < (0.28 if open_now < STEADY else 0.1):
+    if rng.random() < (0.14 if open_now < STEADY else 0.05):
         receive(tx, city, [crowd.say(rng)], now=now, random=random, key=key)
     else:
         # The oldest of a stage chosen at random, so that nothing is forgotten for ever.

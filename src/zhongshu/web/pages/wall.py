@@ -13,7 +13,7 @@ from zhongshu.flow.city import City
 from zhongshu.store import facts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
-from zhongshu.web.look import page
+from zhongshu.web.look import language, page
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -22,16 +22,16 @@ Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 @router.get("/wall")
 def wall(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the screen."""
-    return page(request, "wall.html", _view(hub, actor))
+    return page(request, "wall.html", _view(request, hub, actor))
 
 
 @router.get("/wall/tiles")
 def tiles(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the numbers alone; the screen fetches them anew every few seconds."""
-    return page(request, "wall_tiles.html", _view(hub, actor))
+    return page(request, "wall_tiles.html", _view(request, hub, actor))
 
 
-def _view(hub: Hub, actor: Actor) -> dict[str, Any]:
+def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
     city = hub.city()
     with hub.db.transaction() as tx:
         pulse = browse.pulse(tx, city, actor.sight, now=hub.clock())
@@ -39,7 +39,8 @@ def _view(hub: Hub, actor: Actor) -> dict[str, Any]:
     shown = [kind for kind in _kinds(city) if city.tree.of_kind(kind)]
     return {
         "pulse": pulse, "position": str(position), "districts": _districts(city, pulse.by_district),
-        "levels": shown[:3] or ["city"],
+        "level_names": {x.kind: x.name.said(language(request)) for x in city.levels},
+        "levels": [shown[0], *shown[-2:]] if len(shown) > 2 else shown or ["city"],
         "chart": _chart(pulse.hours_filed, pulse.hours_closed),
     }  # fmt: skip
 
@@ -47,7 +48,7 @@ def _view(hub: Hub, actor: Actor) -> dict[str, Any]:
 def _kinds(city: City) -> list[str]:
     """Return the levels worth drawing, the coarse first: not the city, nor the very fine."""
     chain = [level.kind for level in city.levels if not level.overlay]
-    return [kind for kind in chain if 1 < len(city.tree.of_kind(kind)) <= 8000]
+    return [kind for kind in chain if 1 < len(city.tree.of_kind(kind)) <= 1500]
 
 
 def _districts(city: City, by_area: Any) -> list[dict[str, Any]]:

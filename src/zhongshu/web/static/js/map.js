@@ -61,11 +61,13 @@ async function wall(box) {
   backdrop(map, await get("/api/v1/map/backdrop.geojson"));
   const heat = [1, 2, 3, 4, 5].map((n) => css(`heat${n}`));
   const n = ["coalesce", ["feature-state", "n"], 0];
+  const shown = levels.length - 1;
   levels.forEach((level, i) => {
+    const [a, b, c, d] = classes(shapes[level]);
     map.addSource(level, { type: "geojson", data: shapes[level] });
-    map.addLayer({ id: `fill-${level}`, type: "fill", source: level, layout: { visibility: i ? "none" : "visible" },
-      paint: { "fill-color": ["step", n, heat[0], 1, heat[1], 3, heat[2], 6, heat[3], 11, heat[4]], "fill-opacity": ["step", n, 0.35, 1, 0.62] } }, "roads");
-    map.addLayer({ id: `line-${level}`, type: "line", source: level, layout: { visibility: i ? "none" : "visible" }, paint: { "line-color": css("muted"), "line-opacity": i ? 0.35 : 0.8, "line-width": i ? 0.6 : 1.4 } });
+    map.addLayer({ id: `fill-${level}`, type: "fill", source: level, layout: { visibility: i === shown ? "visible" : "none" },
+      paint: { "fill-color": ["step", n, heat[0], a, heat[1], b, heat[2], c, heat[3], d, heat[4]], "fill-opacity": ["step", n, 0.25, a, 0.6] } }, "roads");
+    map.addLayer({ id: `line-${level}`, type: "line", source: level, layout: { visibility: i === shown || !i ? "visible" : "none" }, paint: { "line-color": css("muted"), "line-opacity": i ? 0.3 : 0.9, "line-width": i ? 0.6 : 1.6 } });
   });
   roadNames(map);
   map.addSource("cases", { type: "geojson", data: await get("/api/v1/map/cases.geojson") });
@@ -74,7 +76,7 @@ async function wall(box) {
   map.addImage("late", triangle(css("bad"), css("card")), { pixelRatio: 2 });
   map.addLayer({ id: "late", type: "symbol", source: "cases", filter: late, layout: { "icon-image": "late", "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.55, 15, 1] } });
   map.addLayer({ id: "names", type: "symbol", source: levels[0], layout: { "text-field": label(), "text-font": font, "text-size": 14 }, paint: { "text-color": css("text"), "text-halo-color": css("surface"), "text-halo-width": 2 } });
-  choose(map, levels);
+  choose(map, levels, shown, shapes);
   const open = (e) => location.assign(`/cases/${e.features[0].properties.number}`);
   for (const layer of ["cases", "late"]) {
     map.on("click", layer, open);
@@ -96,17 +98,32 @@ async function wall(box) {
   box.dataset.ready = "yes";
 }
 
-function choose(map, levels) {
+// The classes of a level are fixed: a scale that moves with the numbers would lie.
+function classes(collection) {
+  const per = Math.max(1, Math.round(500 / collection.features.length));
+  return per === 1 ? [1, 2, 3, 5] : [1, 2 * per, 4 * per, 8 * per];
+}
+
+function legend([a, b, c, d]) {
+  const spans = (from, to) => (to - 1 > from ? `${from}–${to - 1}` : `${from}`);
+  const texts = ["0", spans(a, b), spans(b, c), spans(c, d), `≥ ${d}`];
+  document.querySelectorAll(".legend [data-class]").forEach((item, i) => { item.lastChild.textContent = texts[i]; });
+}
+
+function choose(map, levels, shown, shapes) {
   const bar = document.getElementById("levels");
+  legend(classes(shapes[levels[shown]]));
   levels.forEach((level, i) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: words.levels[level] ?? level });
-    button.setAttribute("aria-pressed", i === 0);
+    button.setAttribute("aria-pressed", i === shown);
     button.addEventListener("click", () => {
       levels.forEach((other, j) => {
         const on = other === level;
         bar.children[j].setAttribute("aria-pressed", on);
-        for (const kind of ["fill", "line"]) map.setLayoutProperty(`${kind}-${other}`, "visibility", on ? "visible" : "none");
+        map.setLayoutProperty(`fill-${other}`, "visibility", on ? "visible" : "none");
+        map.setLayoutProperty(`line-${other}`, "visibility", on || !j ? "visible" : "none");
       });
+      legend(classes(shapes[level]));
     });
     bar.append(button);
   });
