@@ -245,12 +245,17 @@ def add_catalogue(tx: Tx, added: Catalogue) -> None:
         "insert into catalogues (version, name, valid_from) values (%s, %s, %s)",
         (added.version, added.name, added.valid_from),
     )
-    for category in added.categories:
+    add_categories(tx, added.version, added.categories)
+
+
+def add_categories(tx: Tx, version_: int, added: Sequence[Category]) -> None:
+    """Write categories of a version; the database gives them their identities."""
+    for category in added:
         row = tx.execute(
             "insert into categories (version, code, layer, major_zh, major_en, name_zh, name_en,"
             " unit_type, keywords, active) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
             (
-                added.version, category.code, category.layer, category.major.zh, category.major.en,
+                version_, category.code, category.layer, category.major.zh, category.major.en,
                 category.name.zh, category.name.en, category.unit_type, list(category.keywords),
                 category.active,
             ),

@@ -138,6 +138,11 @@ class Locator:
             if level.overlay and level.kind in by_kind
         ]
 
+    @property
+    def cuts_across(self) -> bool:
+        """Say whether any level cuts across the main chain."""
+        return bool(self._across)
+
     def locate(self, place: Point) -> Where | None:
         """Return the cells of a place; None when it is outside the city."""
         for layer in self._chain:
