@@ -185,18 +185,20 @@ def _moment(raw: pl.DataFrame, name: str, mapping: Mapping) -> pl.Expr:
 
 
 def _state(mapping: Mapping) -> pl.Expr:
-    """Return what the source's status word means; without a status, closed when it has an end."""
-    if "status" not in mapping.columns:
-        return (
-            pl.when(pl.col("closed").is_not_null()).then(pl.lit("closed")).otherwise(pl.lit("open"))
-        )
-    return pl.col("status").replace_strict(dict(mapping.state), default=None, return_dtype=pl.String)
+    """Return what the source's status word means; without one, closed when it has an end."""
+    ended = pl.when(pl.col("closed").is_not_null()).then(pl.lit("closed")).otherwise(pl.lit("open"))
+    if not mapping.state:
+        return ended
+    told = pl.col("status").replace_strict(
+        dict(mapping.state), default=None, return_dtype=pl.String
+    )
+    return pl.when(pl.col("status").is_null()).then(ended).otherwise(told)
 
 
 def _text(raw: pl.DataFrame, name: str, most: int) -> pl.Expr:
     """Return a text without control characters, cut to length, personal marks cut out."""
     clean = raw[name].str.replace_all(r"[\x00-\x08\x0b-\x1f]", " ").str.slice(0, most)
-    suspect = clean.str.contains(r"\d{3}[-. ]?\d{3,4}|\d{11}|@").fill_null(value=False)
+    suspect = clean.str.contains(r"\d{3}\)?[-. ]?\d{3,4}[-. ]?\d{4}|@").fill_null(value=False)
     if suspect.any():
         at = np.flatnonzero(suspect.to_numpy())
         clean = clean.scatter(at.tolist(), [stripped(t) for t in clean.gather(at).to_list()])

@@ -7,11 +7,12 @@ facts that fold to it, a task where it is still open. See docs/decisions/0005.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping as MappingOf
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,8 @@ from zhongshu.store import cases, history
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
+#: Batches written at once, each on a connection of its own.
+_WRITERS = 2
 Rejects = Callable[[pl.DataFrame], None]
 Progress = Callable[[int], None]
 
@@ -45,6 +48,15 @@ class Account:
         return self.read == self.made + self.known + self.refused
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch worked out: its account, its keys, and what each table is to be given."""
+
+    account: Account
+    keys: frozenset[str]
+    tables: tuple[tuple[LiteralString, LiteralString, bytes], ...]
+
+
 def run(
     db: Database, city: City, mapping: Mapping, batches: Iterable[pl.DataFrame], *, file: str,
     now: datetime, rejects: Rejects, progress: Progress = lambda _: None,
@@ -53,47 +65,64 @@ def run(
     account = Account()
     with db.transaction() as tx:
         number = history.begin(tx, mapping.source, file)
-    # While PostgreSQL writes one batch, the next is worked out.
-    with ThreadPoolExecutor(1) as writer:
-        pending: Future[tuple[int, int]] | None = None
+    # While PostgreSQL writes two batches, the next is worked out: both processors are busy.
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        in_flight: deque[tuple[Future[_Prepared], frozenset[str]]] = deque()
         for frame in batches:
             read = normalise(frame, mapping, now=now)
+            keys = frozenset[str]().union(*(keys for _, keys in in_flight))
+            prepared = _prepare(db, city, mapping, read, frame.height, keys, now)
             rejects(read.rejects)
-            account.read += frame.height
-            account.refused += read.rejects.height
-            _settle(account, pending)
-            pending = writer.submit(_batch, db, city, mapping, read, number, frame.height, now)
+            if len(in_flight) == _WRITERS:
+                _settle(account, in_flight.popleft()[0])
+            in_flight.append((writers.submit(_write, db, number, prepared), prepared.keys))
             progress(frame.height)
-        _settle(account, pending)
+        for written, _ in in_flight:
+            _settle(account, written)
     with db.transaction() as tx:
         account.merged = _merged(tx, mapping.source)
     return account
 
 
-def _settle(account: Account, pending: Future[tuple[int, int]] | None) -> None:
-    if pending is not None:
-        made, known = pending.result()
-        account.made += made
-        account.known += known
+def _settle(account: Account, written: Future[_Prepared]) -> None:
+    done = written.result().account
+    account.read += done.read
+    account.made += done.made
+    account.known += done.known
+    account.refused += done.refused
 
 
-def _batch(
-    db: Database, city: City, mapping: Mapping, read: Normalised, number: int, height: int,
-    now: datetime,
-) -> tuple[int, int]:  # fmt: skip
-    """Write one batch in one transaction; return how many rows were new, and known."""
+def _prepare(
+    db: Database, city: City, mapping: Mapping, read: Normalised, height: int,
+    in_flight: frozenset[str], now: datetime,
+) -> _Prepared:  # fmt: skip
+    """Work out what is new in a batch and what each table is to be given."""
     first = read.good.unique("key", keep="first", maintain_order=True)
     with db.transaction() as tx:
-        tx.execute("set local statement_timeout = 0")
-        known = history.known(tx, mapping.source, first["key"].to_list())
+        known = history.known(tx, mapping.source, first["key"].to_list()) | in_flight
         fresh = first.filter(~pl.col("key").is_in(list(known))) if known else first
-        if fresh.height:
-            case_ids, report_ids = cases.ids(tx, cases=fresh.height, reports=fresh.height)
-            rows = _worked_out(fresh, city, mapping, case_ids, report_ids)
-            _write(tx, rows, mapping, now)
-        again = read.good.height - fresh.height
-        history.account(tx, number, read=height, made=fresh.height, known=again, refused=read.rejects.height)  # fmt: skip
-    return fresh.height, again
+        case_ids, report_ids = cases.ids(tx, cases=fresh.height, reports=fresh.height)
+    done = Account(
+        read=height, made=fresh.height, known=read.good.height - fresh.height,
+        refused=read.rejects.height,
+    )  # fmt: skip
+    if not fresh.height:
+        return _Prepared(done, frozenset(), ())
+    rows = _worked_out(fresh, city, mapping, case_ids, report_ids)
+    return _Prepared(done, frozenset(fresh["key"].to_list()), _tables(rows, mapping, now))
+
+
+def _write(db: Database, number: int, prepared: _Prepared) -> _Prepared:
+    """Write one batch and its share of the account in one transaction."""
+    with db.transaction() as tx:
+        history.prepare(tx)
+        for table, columns, csv in prepared.tables:
+            history.copy(tx, table, columns, csv)
+        done = prepared.account
+        history.account(
+            tx, number, read=done.read, made=done.made, known=done.known, refused=done.refused
+        )
+    return prepared
 
 
 def _worked_out(
@@ -180,7 +209,9 @@ def _stage() -> pl.Expr:
 # ── writing ──────────────────────────────────────────────────────────────────────────
 
 
-def _write(tx: Tx, rows: pl.DataFrame, mapping: Mapping, now: datetime) -> None:
+def _tables(
+    rows: pl.DataFrame, mapping: Mapping, now: datetime
+) -> tuple[tuple[LiteralString, LiteralString, bytes], ...]:
     at_work = pl.col("began") == "dispatched"
     rows = rows.with_columns(
         pl.when(at_work).then(pl.col("unit")).alias("unit"),
@@ -190,10 +221,12 @@ def _write(tx: Tx, rows: pl.DataFrame, mapping: Mapping, now: datetime) -> None:
         pl.when(pl.col("state") == "open").then(pl.col("began")).otherwise(pl.col("state")).alias("stage"),
         pl.when(pl.col("state") == "open").then(pl.lit(1)).otherwise(pl.lit(2)).alias("version"),
     )  # fmt: skip
-    history.copy(tx, "cases", history.CASES, _csv(rows, _CASE))
-    history.copy(tx, "reports", history.REPORTS, _csv(_reports(rows, mapping, now), _REPORT))
-    history.copy(tx, "facts", history.FACTS, _csv(_facts(rows, mapping), _FACT))
-    history.copy(tx, "tasks", history.TASKS, _csv(_tasks(rows), _TASK))
+    return (
+        ("cases", history.CASES, _csv(rows, _CASE)),
+        ("reports", history.REPORTS, _csv(_reports(rows, mapping, now), _REPORT)),
+        ("facts", history.FACTS, _csv(_facts(rows, mapping), _FACT)),
+        ("tasks", history.TASKS, _csv(_tasks(rows), _TASK)),
+    )
 
 
 _NOTHING = pl.lit(None, dtype=pl.String)
@@ -282,7 +315,8 @@ def _tasks(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _merged(tx: Tx, source: str) -> int:
     """Merge what the source itself called duplicates, each into the root of its chain."""
-    tx.execute("set local statement_timeout = 0")
+    history.prepare(tx)
+    history.analyze(tx)
     pairs = dict(history.duplicates(tx, source))
     roots: list[tuple[int, int]] = []
     for child in pairs:

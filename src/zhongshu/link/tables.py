@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from zhongshu.core.values import Refused
 
-BATCH = 20_000
+BATCH = 10_000
 
 
 class NoSuchFile(Refused):
@@ -73,3 +75,57 @@ def _lazy(path: Path) -> pl.LazyFrame:
             return pl.read_excel(path, infer_schema_length=0).lazy()
         case _:
             raise UnknownFormat("file", path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes, or refuse a path that is none."""
+    if not path.is_file():
+        raise NoSuchFile("file", str(path))
+    return path.read_bytes()
+
+
+def mapping_text(path: Path) -> str:
+    """Return a mapping file's text: a path, or the name of one shipped with the hub."""
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    shipped = files("zhongshu").joinpath("mappings", f"{path.name.removesuffix('.toml')}.toml")
+    if not shipped.is_file():
+        raise NoSuchFile("mapping", str(path))
+    return shipped.read_text(encoding="utf-8")
+
+
+class Rejects:
+    """The rejects file: each refused row with its number, field, value and reason."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begun = False
+
+    def add(self, rejects: pl.DataFrame) -> None:
+        """Append rows; the file is made with the first."""
+        if not rejects.height:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab" if self._begun else "wb") as file:
+            file.write(rejects.write_csv(include_header=not self._begun).encode())
+        self._begun = True
+
+
+def write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows to a Parquet or CSV file; return how many."""
+    frame = pl.DataFrame([_flat(row) for row in rows], infer_schema_length=None)
+    match path.suffix.lower():
+        case ".parquet":
+            frame.write_parquet(path)
+        case ".csv":
+            path.write_bytes(b"\xef\xbb\xbf" + frame.write_csv().encode())
+        case _:
+            raise UnknownFormat("file", path.name)
+    return frame.height
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.get("code") if isinstance(value, dict) else ",".join(value) if isinstance(value, list) else value
+        for name, value in row.items()
+    }  # fmt: skip

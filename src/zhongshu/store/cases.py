@@ -112,6 +112,11 @@ def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) ->
     )
 
 
+def following(tx: Tx, after: CaseId, *, limit: int) -> list[Case]:
+    """Return cases by identity, after one; a consistent step through all of them."""
+    return _many(tx, f"select {COLUMNS} from cases where id > %s order by id limit %s", (after, limit))
+
+
 def page(
     tx: Tx, sight: Sight, wanted: Filter, *, order: Order, after: Key | None, limit: int
 ) -> list[Case]:

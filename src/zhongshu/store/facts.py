@@ -101,6 +101,17 @@ def of_case(tx: Tx, case: CaseId, *, limit: int = 500) -> list[Fact]:
     ).fetchall()
 
 
+def of_cases(tx: Tx, cases: Sequence[CaseId]) -> dict[CaseId, list[Fact]]:
+    """Return the facts of several cases, each in order."""
+    found: dict[CaseId, list[Fact]] = {case: [] for case in cases}
+    cursor = tx.cursor(row_factory=kwargs_row(_fact))
+    for fact in cursor.execute(
+        f"select {_COLUMNS} from facts where case_id = any(%s) order by case_id, seq", (list(cases),)
+    ):
+        found[fact.case].append(fact)
+    return found
+
+
 def position(tx: Tx, reader: str) -> Position:
     """Return how far a named reader has read, and keep other workers of it out meanwhile."""
     tx.execute("insert into readers (name) values (%s) on conflict do nothing", (reader,))

@@ -26,6 +26,12 @@ def known(tx: Tx, source: str, keys: Sequence[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
+def prepare(tx: Tx) -> None:
+    """Let this transaction take its time, and gather words before they are indexed."""
+    tx.execute("set local statement_timeout = 0")
+    tx.execute("set local gin_pending_list_limit = '64MB'")
+
+
 def copy(tx: Tx, table: LiteralString, columns: LiteralString, csv: bytes) -> None:
     """Write rows given as CSV without a header; an empty unquoted field is null."""
     if not csv:
@@ -34,6 +40,12 @@ def copy(tx: Tx, table: LiteralString, columns: LiteralString, csv: bytes) -> No
         f"copy {table} ({columns}) from stdin (format csv)"
     ) as stream:
         stream.write(csv)
+
+
+def analyze(tx: Tx) -> None:
+    """Let the planner know of what was just written."""
+    tx.execute("analyze reports")
+    tx.execute("analyze cases")
 
 
 def duplicates(tx: Tx, source: str) -> list[tuple[int, int]]:

@@ -1,0 +1,169 @@
+"""Setting a city up: its name, levels, areas, units, catalogue, and the accounts that work it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from zhongshu.core.access import EVERYTHING, Duty, NotFound
+from zhongshu.core.cases import Filter, Key, Order
+from zhongshu.core.catalogue import Catalogue, RowReject, read_rows
+from zhongshu.core.dispatch import DutyRule
+from zhongshu.core.grid import LEVELS, Cover, Draft, Reading, Reject, Repair, cover, with_parents
+from zhongshu.core.values import Name, UnitId
+from zhongshu.flow import areas, browse
+from zhongshu.flow.city import City
+from zhongshu.flow.signin import hashed_password
+from zhongshu.store import accounts
+from zhongshu.store import city as store
+from zhongshu.store.db import Database, Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an import of areas did."""
+
+    new: int
+    known: int
+    rejects: tuple[Reject, ...]
+    repairs: tuple[Repair, ...]
+    covers: tuple[tuple[str, Cover], ...]
+
+
+def begin(
+    tx: Tx, name: Name, *, zone: str, catalogue: Catalogue, days: Mapping[date, tuple[str, str]]
+) -> None:
+    """Name the city; give it levels, catalogue and calendar where it has none."""
+    said: dict[str, Any] = store.setting(tx, "city") or {}
+    store.set_setting(tx, "city", {**said, "name_zh": name.zh, "name_en": name.en, "zone": zone})
+    store.add_levels(tx, LEVELS)
+    if store.catalogue(tx, on=date.max.replace(year=9998)) is None:
+        store.add_catalogue(tx, catalogue)
+    store.add_calendar_days(tx, days)
+    store.changed(tx)
+
+
+def add_areas(tx: Tx, reading: Reading) -> Told:
+    """Add one level below those that are there, and measure how well it tiles them."""
+    kind = reading.drafts[0].kind if reading.drafts else ""
+    above = _level_above(tx, kind)
+    placed = with_parents(reading, above) if above else reading
+    added = areas.add(tx, placed.drafts)
+    orphans = tuple(
+        Reject(row=0, code=d.code, field="parent", reason=f"its parent “{d.parent_code}” is not here")
+        for d in added.orphans
+    )
+    return Told(
+        new=added.new, known=added.known, rejects=(*placed.rejects, *orphans),
+        repairs=placed.repairs, covers=tuple(_covers(above, placed.drafts)),
+    )  # fmt: skip
+
+
+def _level_above(tx: Tx, kind: str) -> list[Draft]:
+    """Return the areas of the nearest level above that has any."""
+    chain = [level.kind for level in store.levels(tx) if not level.overlay]
+    position = chain.index(kind) if kind in chain else len(chain)
+    here = store.areas(tx)
+    for upper in reversed(chain[:position]):
+        found = [a for a in here if a.kind == upper]
+        if found:
+            return [Draft(code=a.code, kind=a.kind, name=a.name, parent_code=None, shape=a.shape) for a in found]  # fmt: skip
+    return []
+
+
+def _covers(above: Sequence[Draft], drafts: Sequence[Draft]) -> Iterator[tuple[str, Cover]]:
+    for parent in above:
+        children = [d for d in drafts if d.parent_code == parent.code]
+        if parent.shape is not None and children:
+            yield parent.code, cover(parent.shape, children)
+
+
+def add_units(
+    tx: Tx, rows: Sequence[Mapping[str, Any]]
+) -> tuple[int, int, list[tuple[int, str, str, str]]]:
+    """Add units and their duty rules; return new, known, and the rows refused with reasons."""
+    known = {unit.code: unit.id for unit in store.units(tx)}
+    spans = {area.code: area.span for area in store.areas(tx)}
+    new = again = 0
+    bad: list[tuple[int, str, str, str]] = []
+    for n, row in enumerate(rows, start=1):
+        said = {k: str(v).strip() for k, v in row.items() if v is not None}
+        code, parent, area = said.get("code", ""), said.get("parent", ""), said.get("area", "")
+        if not code or not (said.get("name_zh") or said.get("name_en")):
+            bad.append((n, "code" if not code else "name_zh", "", "it is empty"))
+        elif parent and parent not in known:
+            bad.append((n, "parent", parent, "no unit has this code; name it in an earlier row"))
+        elif area and area not in spans:
+            bad.append((n, "area", area, "no area has this code; import the areas first"))
+        else:
+            fresh = _add_unit(tx, said, known, spans.get(area))
+            new, again = new + fresh, again + (not fresh)
+    store.changed(tx)
+    return new, again, bad
+
+
+def _add_unit(tx: Tx, said: Mapping[str, str], known: dict[str, UnitId], area: Any) -> bool:
+    unit, fresh = store.add_unit(
+        tx, code=said["code"], name=Name(said.get("name_zh", ""), said.get("name_en", "")),
+        parent=known.get(said.get("parent", "")), phone=said.get("phone", ""),
+    )  # fmt: skip
+    known[said["code"]] = unit
+    if fresh:
+        for category in [c.strip() for c in said.get("categories", "").split(";")]:
+            if category or "categories" in said:
+                store.add_duty_rule(
+                    tx, DutyRule(id=0, unit=unit, category=category.removesuffix("*"), area=area, clause=said.get("clause", ""))
+                )  # fmt: skip
+    return fresh
+
+
+def add_catalogue(
+    tx: Tx, rows: Sequence[Mapping[str, Any]], *, name: str, on: date
+) -> tuple[int, int, tuple[RowReject, ...]]:
+    """Add a version of the catalogue, valid from a day; return its number, size, rejects."""
+    text = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    categories, rejects = read_rows(text)
+    current = store.catalogue(tx, on=date.max.replace(year=9998))
+    version = current.version + 1 if current else 1
+    if categories:
+        store.add_catalogue(tx, Catalogue(version, name, on, categories))
+        store.changed(tx)
+    return version, len(categories), rejects
+
+
+def add_machine(tx: Tx, login: str, duty: Duty, key_hash: bytes, *, at: datetime) -> None:
+    """Add an account for another system, with a post and a key."""
+    account = accounts.add(tx, login=login, name=login, password_hash=None)
+    post = accounts.add_post(tx, duty=duty, name_zh=login)
+    accounts.appoint(tx, account, post, at=at)
+    accounts.add_key(tx, account, key_hash, name=login)
+
+
+def add_account(
+    tx: Tx, *, login: str, name: str, password: str, duty: Duty, area: str, unit: str, at: datetime
+) -> None:
+    """Add an account that holds a post on an area, in a unit, or for the whole city."""
+    area_id = next((a.id for a in store.areas(tx) if a.code == area), None) if area else None
+    unit_id = next((u.id for u in store.units(tx) if u.code == unit), None) if unit else None
+    if area and area_id is None:
+        raise NotFound("area", area)
+    if unit and unit_id is None:
+        raise NotFound("unit", unit)
+    account = accounts.add(tx, login=login, name=name, password_hash=hashed_password(password))
+    post = accounts.add_post(tx, duty=duty, name_zh=name, area=area_id, unit=unit_id)
+    accounts.appoint(tx, account, post, at=at)
+
+
+def all_cases(db: Database, city: City) -> Iterator[dict[str, Any]]:
+    """Yield every case as the API shows it, page by page."""
+    after: Key | None = None
+    while True:
+        with db.transaction() as tx:
+            found = browse.listing(tx, EVERYTHING, Filter(), order=Order.NEWEST, after=after, limit=2000)  # fmt: skip
+        for case in found.cases:
+            yield browse.as_json(case, city)
+        if found.next is None:
+            return
+        after = found.next
