@@ -29,7 +29,8 @@ def hire(tx: Tx) -> None:
     """Write the accounts and their posts (no passwords: tests that sign in set one)."""
     for login, (duty, area, unit) in PEOPLE.items():
         row = tx.execute(
-            "insert into accounts (login, name) values (%s, %s) returning id", (login, login.title())
+            "insert into accounts (login, name) values (%s, %s) returning id",
+            (login, login.title()),
         ).fetchone()
         assert row is not None
         if duty is None:

@@ -24,9 +24,7 @@ settings.register_profile(
 )
 settings.load_profile("hub")
 
-SHARED = Path(
-    os.environ.get("ZHONGSHU_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
-)
+SHARED = Path(os.environ.get("ZHONGSHU_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 """A small city to test in: two districts of two communities, each 0.02° wide.
 
-    ┌────────┬────────┐ 34.04      Longitudes 113.00 … 113.04. The north is district N,
-    │  N-1   │  N-2   │            the south district S. One overlay, a market, lies
-    ├────────┼────────┤ 34.02      across the middle.
-    │  S-1   │  S-2   │
-    └────────┴────────┘ 34.00
+┌────────┬────────┐ 34.04      Longitudes 113.00 … 113.04. The north is district N,
+│  N-1   │  N-2   │            the south district S. One overlay, a market, lies
+├────────┼────────┤ 34.02      across the middle.
+│  S-1   │  S-2   │
+└────────┴────────┘ 34.00
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def build_city(tx: Tx) -> None:
     _areas(tx)
     store.add_catalogue(tx, default_catalogue())
     lights, _ = store.add_unit(tx, code="U1", name=Name("路灯处", "Street lighting"))
-    crew, _ = store.add_unit(tx, code="U1-1", name=Name("路灯一班", "Lighting crew 1"), parent=lights)
+    crew, _ = store.add_unit(
+        tx, code="U1-1", name=Name("路灯一班", "Lighting crew 1"), parent=lights
+    )
     works, _ = store.add_unit(tx, code="U2", name=Name("市政处", "Municipal works"))
     for rule in (
         DutyRule(id=0, unit=works, clause="兜底"),
@@ -92,7 +94,9 @@ def _areas(tx: Tx) -> None:
             )  # fmt: skip
     market = allot(root_span, (made[1].span, made[4].span), 1)[0]
     made.append(
-        _area(next(ids), "M-1", "exclusive", "市场", city, market, (113.015, 34.015, 113.025, 34.025))
+        _area(
+            next(ids), "M-1", "exclusive", "市场", city, market, (113.015, 34.015, 113.025, 34.025)
+        )
     )
     store.add_areas(tx, made)
 

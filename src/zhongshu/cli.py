@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -41,13 +41,15 @@ from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-imports = typer.Typer(no_args_is_help=True, help="Bring in areas, units, a catalogue, or past cases.")
+imports = typer.Typer(
+    no_args_is_help=True, help="Bring in areas, units, a catalogue, or past cases."
+)
 app.add_typer(imports, name="import")
 out = Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals() -> Generator[None]:
     """Say a refusal in two lines instead of a traceback."""
     try:
         yield
@@ -101,7 +103,9 @@ def import_areas(
     name_zh: Annotated[str, typer.Option(help="The property with the Chinese name.")] = "",
     name_en: Annotated[str, typer.Option(help="The property with the English name.")] = "",
     parent: Annotated[str, typer.Option(help="The property with the parent's code.")] = "",
-    crs: Annotated[str | None, typer.Option(help="wgs84, cgcs2000, gcj02, bd09 or an EPSG code.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="wgs84, cgcs2000, gcj02, bd09 or an EPSG code.")
+    ] = None,
 ) -> None:
     """Import one level of areas from GeoJSON: repaired, measured, nothing silently dropped."""
     with refusals(), _database() as db:
@@ -112,16 +116,21 @@ def import_areas(
     for repair in told.repairs:
         out.print(f"  mended {repair.code}: {repair.reason} ({repair.change_m2:+.1f} m²)")
     for reject in told.rejects:
-        out.print(f"  [red]refused[/red] row {reject.row} {reject.code}: {reject.field}: {reject.reason}")
+        out.print(
+            f"  [red]refused[/red] row {reject.row} {reject.code}: {reject.field}: {reject.reason}"
+        )
     for name, cover in told.covers:
         out.print(f"  {name}: overlaps {cover.overlap_m2:,.0f} m², gaps {cover.gap_m2:,.0f} m², outside {cover.outside_m2:,.0f} m²")  # fmt: skip
-    out.print(f"[green]✓[/green] {told.new} new, {told.known} already there, {len(told.rejects)} refused")
+    out.print(
+        f"[green]✓[/green] {told.new} new, {told.known} already there, {len(told.rejects)} refused"
+    )
 
 
 @imports.command("units")
 def import_units(file: Path) -> None:
     """Import units and their duties: CSV with code, name_zh, name_en, parent, phone,
-    categories (codes or beginnings, separated by ;), area (a code)."""
+    categories (codes or beginnings, separated by ;), area (a code).
+    """
     with refusals(), _database() as db:
         table = tables.open_table(file)
         with db.transaction() as tx:
@@ -132,14 +141,18 @@ def import_units(file: Path) -> None:
 
 
 @imports.command("catalogue")
-def import_catalogue(file: Path, name: Annotated[str, typer.Option(help="What to call this version.")] = "") -> None:
+def import_catalogue(
+    file: Path, name: Annotated[str, typer.Option(help="What to call this version.")] = ""
+) -> None:
     """Import a new version of the catalogue from a table; a bad row is named and left out."""
     with refusals(), _database() as db:
         rows = tables.open_table(file).lazy.collect().to_dicts()
         with db.transaction() as tx:
             version, taken, bad = setup_flow.add_catalogue(tx, rows, name=name or file.stem, on=main.clock().date())  # fmt: skip
     for reject in bad:
-        out.print(f"  [red]refused[/red] row {reject.row}: {reject.field} “{reject.value}”: {reject.reason}")
+        out.print(
+            f"  [red]refused[/red] row {reject.row}: {reject.field} “{reject.value}”: {reject.reason}"
+        )
     out.print(f"[green]✓[/green] version {version}: {taken} categories, {len(bad)} rows refused")
 
 
@@ -180,11 +193,15 @@ def import_cases(
 @app.command()
 def replay(
     file: Annotated[Path | None, typer.Argument()] = None,
-    mapping: Annotated[Path | None, typer.Option(help="A mapping file, or the name of a shipped one.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="A mapping file, or the name of a shipped one.")
+    ] = None,
     speed: Annotated[float, typer.Option(help="Seconds of the past in one second.")] = 3600,
     pause: Annotated[bool, typer.Option("--pause", help="Let the running replay pause.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Let it go on.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="Let it stop; the next one goes on there.")] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Let it stop; the next one goes on there.")
+    ] = False,
 ) -> None:
     """Play a past again through the live door, in its own rhythm."""
     order = Order.PAUSE if pause else Order.RUN if resume else Order.STOP if stop else None
@@ -213,7 +230,9 @@ def _replay(db: Database, file: Path, mapping: Mapping, speed: float) -> None:
             random=secrets.token_bytes, key=hub.key,
             progress=lambda d, at: bar.update(task, completed=d.reports + d.closed + d.left + d.refused, description=f"{at:%Y-%m-%d %H:%M}"),
         )  # fmt: skip
-    out.print(f"[green]✓[/green] {done.reports} reports, {done.closed} closed, {done.left} left to people, {done.refused} refused")
+    out.print(
+        f"[green]✓[/green] {done.reports} reports, {done.closed} closed, {done.left} left to people, {done.refused} refused"
+    )
 
 
 @app.command()
@@ -267,14 +286,16 @@ def doctor() -> None:
     bad = 0
     for finding in checks.all_of(main.folder(settings), settings.database_url):
         bad += not finding.good
-        out.print(f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}")
+        out.print(
+            f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}"
+        )
         if not finding.good:
             out.print(f"  → {finding.remedy}")
     raise typer.Exit(1 if bad else 0)
 
 
 @contextmanager
-def _database() -> Iterator[Database]:
+def _database() -> Generator[Database]:
     with main.database(Settings.read()) as url, Database(url, size=6) as db:
         yield db
 
@@ -315,12 +336,14 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(
             tx, password=password, now=main.clock(), random=secrets.token_bytes,
-            said=lambda said: status.update(said),
+            said=status.update,
         )  # fmt: skip
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(password + "\n")
-    out.print(f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]")
+    out.print(
+        f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]"
+    )
 
 
 def _enliven(hub: Hub, stop: threading.Event) -> None:
@@ -339,7 +362,9 @@ def _enliven(hub: Hub, stop: threading.Event) -> None:
 
 
 def _logs() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import psycopg
@@ -20,14 +21,17 @@ DEADLINES_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
 
 
-def run(db: Database, *, clock: Callable[[], datetime], stop: threading.Event) -> list[threading.Thread]:
+def run(
+    db: Database, *, clock: Callable[[], datetime], stop: threading.Event
+) -> list[threading.Thread]:
     """Start the loops; they end soon after ``stop`` is set."""
     loops = (
         (DEADLINES_EVERY_S, lambda: _deadlines(db, clock)),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
     )
     threads = [
-        threading.Thread(target=_loop, args=(every, work, stop), daemon=True) for every, work in loops
+        threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
+        for every, work in loops
     ]
     for thread in threads:
         thread.start()
@@ -36,10 +40,9 @@ def run(db: Database, *, clock: Callable[[], datetime], stop: threading.Event) -
 
 def _loop(every_s: float, work: Callable[[], None], stop: threading.Event) -> None:
     while not stop.is_set():
-        try:
+        # The database may be restarting; what is due stays due.
+        with suppress(psycopg.Error, PoolTimeout):
             work()
-        except (psycopg.Error, PoolTimeout):
-            pass  # the database may be restarting; what is due stays due
         stop.wait(every_s)
 
 

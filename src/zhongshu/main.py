@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ def folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
+def database(settings: Settings, *, watch: bool = False) -> Generator[str]:
     """Yield the connection string of a migrated database: the one given, or the built-in."""
     if settings.database_url:
         _migrated(settings.database_url)

@@ -19,7 +19,6 @@ from zhongshu.flow.intake import KeyReused, Receipt, UnknownCategory, receive
 from zhongshu.store import cases, facts, reports, tasks
 from zhongshu.store.db import Tx
 
-
 RANDOM = same_random()
 
 
@@ -92,7 +91,7 @@ def test_a_place_has_its_cell_on_the_levels_that_cut_across(tx: Tx, city: City) 
         (draft("长" * 10_000_000), TooLong, "text"),
         (draft(at=NOW + timedelta(days=1)), ImpossibleTime, "at"),
         (draft(at=datetime(1, 1, 1, tzinfo=NOW.tzinfo)), ImpossibleTime, "at"),
-        (draft(at=datetime(2026, 1, 1)), Refused, "at"),  # noqa: DTZ001 — the point of it
+        (draft(at=datetime(2026, 1, 1)), Refused, "at"),
         (draft(lat=None), Refused, "lat"),
         (draft(lon=213.0), Refused, "lon"),
         (draft(lat=float("nan")), Refused, "lat"),
@@ -312,7 +311,9 @@ def test_a_case_cannot_be_merged_into_itself_or_in_a_ring(tx: Tx, city: City) ->
 
 def test_a_place_given_later_files_the_case(tx: Tx, city: City) -> None:
     case = sent(tx, city, Draft(text="路灯不亮"))
-    after = act(tx, city, case.id, Act.LOCATE, by=ADA, at=NOW, form=Form(place=Point(113.03, 34.01)))
+    after = act(
+        tx, city, case.id, Act.LOCATE, by=ADA, at=NOW, form=Form(place=Point(113.03, 34.01))
+    )
     assert after.stage is Stage.FILED
     assert area_code(city, after) == "S-2"
     assert folded(tx, after) == after

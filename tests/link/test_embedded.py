@@ -127,7 +127,7 @@ def test_a_path_too_long_for_a_socket_still_works(folder: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root must give up being root")
 def test_root_runs_it_as_somebody_else_and_names_a_folder_they_cannot_reach(folder: Path) -> None:
     with Embedded(folder) as server:
-        owner = os.stat(f"/proc/{postmaster_pid(server)}").st_uid
+        owner = Path(f"/proc/{postmaster_pid(server)}").stat().st_uid
         assert owner != 0
     closed = folder / "closed"
     closed.mkdir(mode=0o700)

@@ -191,7 +191,7 @@ def due_many(calendar: Calendar, starts: NDArray[np.float64], limit: Limit) -> N
     done = np.minimum(layout.before[at] + starts - layout.starts[at], layout.before[at + 1])
     target = np.where(n < 0, 0.0, done) + length
     m = np.searchsorted(layout.before, target, side="left") - 1
-    if len(m) and not (0 <= int(m.min()) and int(m.max()) < len(layout.starts)):
+    if len(m) and not (int(m.min()) >= 0 and int(m.max()) < len(layout.starts)):
         raise BeyondCalendar(float(target.max()))
     return layout.starts[m] + target - layout.before[m]
 

@@ -250,7 +250,9 @@ def read_rows(
         try:
             category = _category(CategoryId(len(taken) + 1), row, taken)
         except _BadRow as bad:
-            rejects.append(RowReject(row=number, field=bad.field, value=bad.value, reason=bad.reason))
+            rejects.append(
+                RowReject(row=number, field=bad.field, value=bad.value, reason=bad.reason)
+            )
         else:
             taken[category.code] = category
     return tuple(taken.values()), tuple(rejects)
@@ -263,7 +265,9 @@ class _BadRow(Exception):
     reason: str
 
 
-def _category(identity: CategoryId, row: Mapping[str, str], taken: Mapping[str, object]) -> Category:
+def _category(
+    identity: CategoryId, row: Mapping[str, str], taken: Mapping[str, object]
+) -> Category:
     code = (row.get("code") or "").strip()
     layer = _LAYERS.get(code[:1])
     name = (row.get("name_zh") or "").strip()
@@ -296,7 +300,9 @@ def _category(identity: CategoryId, row: Mapping[str, str], taken: Mapping[str, 
     )  # fmt: skip
 
 
-def mapped(old: Sequence[str], new: Catalogue, pairs: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+def mapped(
+    old: Sequence[str], new: Catalogue, pairs: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return how the codes of an old version read in a new one, and those nobody mapped."""
     known = {code: pairs.get(code, code) for code in old}
     good = {code: to for code, to in known.items() if new.by_code(to) is not None}

@@ -85,17 +85,21 @@ def read_mapping(text: str) -> Mapping:
         data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadMapping("file", "TOML", why=str(error)) from None
-    columns = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in _table(data, "columns").items()}
+    columns = {
+        k: (v,) if isinstance(v, str) else tuple(v) for k, v in _table(data, "columns").items()
+    }
     for name, needed in COLUMNS.items():
         if needed and name not in columns:
             raise BadMapping("columns", name, why="it must be named")
     unknown = columns.keys() - COLUMNS.keys()
     if unknown:
-        raise BadMapping("columns", sorted(unknown)[0], why=f"known are: {', '.join(COLUMNS)}")
+        raise BadMapping("columns", min(unknown), why=f"known are: {', '.join(COLUMNS)}")
     try:
         ZoneInfo(str(data.get("zone", "")))
     except (ZoneInfoNotFoundError, ValueError):
-        raise BadMapping("zone", data.get("zone"), why="write an IANA zone such as Asia/Shanghai") from None
+        raise BadMapping(
+            "zone", data.get("zone"), why="write an IANA zone such as Asia/Shanghai"
+        ) from None
     if "lon" in columns:
         Projection(data.get("datum"))
     for word in _table(data, "status").values():
@@ -139,7 +143,10 @@ def normalise(frame: pl.DataFrame, mapping: Mapping, *, now: datetime) -> Normal
     """
     raw = frame.select("row", *(_filled(mapping, name).alias(name) for name in COLUMNS))
     told = raw.with_columns(
-        *(_moment(raw, name, mapping).alias(f"{name}_at") for name in ("reported", "closed", "due")),
+        *(
+            _moment(raw, name, mapping).alias(f"{name}_at")
+            for name in ("reported", "closed", "due")
+        ),
         _state(mapping).alias("state"),
         _text(raw, "text", MAX_TEXT).alias("clean"),
         _text(raw, "address", MAX_ADDRESS).fill_null("").alias("place_said"),
@@ -166,7 +173,9 @@ def _filled(mapping: Mapping, name: str) -> pl.Expr:
         for c in columns
     ]  # fmt: skip
     if name == "text" and mapping.text_join and len(texts) > 1:
-        return pl.concat_str(texts, separator=mapping.text_join, ignore_nulls=True).replace("", None)
+        return pl.concat_str(texts, separator=mapping.text_join, ignore_nulls=True).replace(
+            "", None
+        )
     return pl.coalesce(texts)
 
 
@@ -251,19 +260,23 @@ def _reason(now: datetime) -> pl.Expr:
         (text("x").is_not_null() & ~text("x").is_between(-180, 180), "lon", "lon", "not a longitude"),
         (text("y").is_not_null() & ~text("y").is_between(-90, 90), "lat", "lat", "not a latitude"),
     ]  # fmt: skip
-    none = pl.lit(None, dtype=pl.Struct({"field": pl.String, "value": pl.String, "reason": pl.String}))
+    none = pl.lit(
+        None, dtype=pl.Struct({"field": pl.String, "value": pl.String, "reason": pl.String})
+    )
     return reduce(
-        lambda rest, rule: pl.when(rule[0])
-        .then(
-            pl.struct(
-                pl.lit(rule[1]).alias("field"),
-                pl.col(rule[2]).str.slice(0, 200).alias("value"),
-                pl.lit(rule[3]).alias("reason"),
+        lambda rest, rule: (
+            pl.when(rule[0])
+            .then(
+                pl.struct(
+                    pl.lit(rule[1]).alias("field"),
+                    pl.col(rule[2]).str.slice(0, 200).alias("value"),
+                    pl.lit(rule[3]).alias("reason"),
+                )
             )
-        )
-        .otherwise(rest),
+            .otherwise(rest)
+        ),
         reversed(rules),
-        cast("pl.Expr", none),
+        none,
     )
 
 
@@ -295,7 +308,10 @@ def _searched(out: pl.DataFrame) -> pl.Series:
     """Return `words.words` of each row, joined; whole columns at once where no row is Chinese."""
     said = out.select(pl.concat_str("text", "title", "address", separator=" ")).to_series()
     latin = (
-        said.str.to_lowercase().str.extract_all(r"[a-z0-9]+").list.unique(maintain_order=True).list.join(" ")
+        said.str.to_lowercase()
+        .str.extract_all(r"[a-z0-9]+")
+        .list.unique(maintain_order=True)
+        .list.join(" ")
     )
     chinese = said.str.contains(r"[\x{3400}-\x{9fff}]").fill_null(value=False)
     if chinese.any():

@@ -223,7 +223,9 @@ class Projection:
         self._transform: Transformer | None = None
         if self._datum is None:
             try:
-                self._transform = Transformer.from_crs(CRS.from_user_input(name), 4326, always_xy=True)
+                self._transform = Transformer.from_crs(
+                    CRS.from_user_input(name), 4326, always_xy=True
+                )
             except CRSError:
                 raise UnknownCrs("crs", declared or "") from None
 

@@ -27,7 +27,7 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (label, re.compile(pattern))
     for label, pattern in (
         ("[ID]", _IDENTITY),
-        ("[PHONE]", "|".join((_MOBILE, _LANDLINE, _US_PHONE))),
+        ("[PHONE]", f"{_MOBILE}|{_LANDLINE}|{_US_PHONE}"),
         ("[EMAIL]", _EMAIL),
     )
 )

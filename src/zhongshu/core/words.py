@@ -15,9 +15,7 @@ def words(text: str) -> tuple[str, ...]:
     """Return the distinct words of ``text`` in order of first appearance."""
     found: dict[str, None] = {}
     for piece in _PIECE.findall(text.lower()):
-        if piece[0] < "\u3400":
-            found[piece] = None
-        elif len(piece) == 1:
+        if piece[0] < "\u3400" or len(piece) == 1:
             found[piece] = None
         else:
             found.update(dict.fromkeys(piece[i : i + 2] for i in range(len(piece) - 1)))

@@ -32,7 +32,9 @@ SEED = 20261124
 DAYS = 30
 PER_DAY = 240
 #: Share of a day's reports in each hour, from midnight.
-_RHYTHM = np.array([1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 9, 8, 6, 7, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1], float)
+_RHYTHM = np.array(
+    [1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 9, 8, 6, 7, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1], float
+)
 Progress = Callable[[str], None]
 
 
@@ -85,7 +87,9 @@ def build(
 def found(tx: Tx) -> Built:
     """Return the people and the crowd of the demo city that is here."""
     by_kind = _by_kind(store.areas(tx))
-    rows = tx.execute("select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),))
+    rows = tx.execute(
+        "select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),)
+    )
     return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(SEED + 1)))
 
 
@@ -98,7 +102,7 @@ def _by_kind(found: list[Area]) -> dict[str, list[Area]]:
 
 def _crowd(by_kind: Mapping[str, list[Area]], rng: np.random.Generator) -> Crowd:
     above = {a.id: a for kind in ("community", "subdistrict") for a in by_kind[kind]}
-    street = {g.id: above[above[g.parent].parent] for g in by_kind["grid"]}  # type: ignore[index]
+    street: dict[int, Area] = {g.id: above[above[g.parent].parent] for g in by_kind["grid"]}  # type: ignore[index]
     return Crowd.of(by_kind["grid"], street, rng)
 
 
@@ -126,7 +130,9 @@ def _past(
     for life in lives:
         case = life.case
         if case.stage in (Stage.DISPATCHED, Stage.IN_HAND) and case.dispatched_at is not None:
-            tasks.open_(tx, case.id, "handle", at=case.dispatched_at, unit=case.unit, due_at=case.due_at)
+            tasks.open_(
+                tx, case.id, "handle", at=case.dispatched_at, unit=case.unit, due_at=case.due_at
+            )
         elif case.stage is Stage.HANDLED and case.handled_at is not None:
             tasks.open_(tx, case.id, "check", at=case.handled_at)
 
@@ -211,7 +217,9 @@ def _moved(
 def _moments(rng: np.random.Generator, now: datetime) -> list[datetime]:
     """Return when the reports of the days before came, in a city's daily rhythm."""
     zone_ahead = 8
-    midnight = (now + timedelta(hours=zone_ahead)).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = (now + timedelta(hours=zone_ahead)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
     found: list[datetime] = []
     for back in range(DAYS + 1):
         day = midnight - timedelta(days=back, hours=zone_ahead)
@@ -219,5 +227,3 @@ def _moments(rng: np.random.Generator, now: datetime) -> list[datetime]:
         hours = rng.choice(24, count, p=_RHYTHM / _RHYTHM.sum()) + rng.random(count)
         found += [day.astimezone(UTC) + timedelta(hours=float(h)) for h in hours]
     return [at.replace(microsecond=0) for at in found if at < now - timedelta(seconds=30)]
-
-

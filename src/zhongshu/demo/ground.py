@@ -173,14 +173,21 @@ def _backdrops(
 ) -> dict[str, Mapping[str, Any]]:
     west, south, east, north = outline.bounds
     x = np.linspace(west - 0.02, east + 0.02, 60)
-    y = south + 0.38 * (north - south) + 0.006 * np.sin((x - west) * 90) + 0.004 * np.sin((x - west) * 37)
+    y = (
+        south
+        + 0.38 * (north - south)
+        + 0.006 * np.sin((x - west) * 90)
+        + 0.004 * np.sin((x - west) * 37)
+    )
     river = shapely.LineString(np.column_stack([x, y])).buffer(0.0016)
     lake = shapely.Point(_MIDDLE[0] + 0.012, _MIDDLE[1] + 0.014).buffer(0.009)
     lake = shapely.transform(lake, lambda xy: (xy - _MIDDLE) * [1.2, 0.75] + _MIDDLE)
     grids = ground.areas["grid"]
     parks = [grids[int(i)] for i in rng.choice(len(grids), 18, replace=False)]
     return {
-        "park": _features((g.shape.buffer(-0.0006), {"class": 1}) for g in parks if g.shape is not None),
+        "park": _features(
+            (g.shape.buffer(-0.0006), {"class": 1}) for g in parks if g.shape is not None
+        ),
         "water": _features(
             [
                 (river, {"zh": "清河", "en": "Qinghe River", "class": 1}),
@@ -197,8 +204,12 @@ def _roads(ground: Ground) -> list[tuple[BaseGeometry, dict[str, Any]]]:
     roads: list[tuple[BaseGeometry, dict[str, Any]]] = []
     drawn: BaseGeometry | None = None
     for rank, kind in enumerate(("subdistrict", "community", "grid"), start=1):
-        lines = shapely.union_all([a.shape.boundary for a in ground.areas[kind] if a.shape is not None])
-        new = shapely.line_merge(lines if drawn is None else shapely.difference(lines, drawn.buffer(1e-6)))
+        lines = shapely.union_all(
+            [a.shape.boundary for a in ground.areas[kind] if a.shape is not None]
+        )
+        new = shapely.line_merge(
+            lines if drawn is None else shapely.difference(lines, drawn.buffer(1e-6))
+        )
         for n, line in enumerate(shapely.get_parts(new)):
             if line.geom_type != "LineString" or line.length < 0.0004:
                 continue
@@ -227,7 +238,9 @@ def _features(shapes: Any) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _draft(code: str, kind: str, name: tuple[str, str], parent: str | None, shape: BaseGeometry) -> Draft:
+def _draft(
+    code: str, kind: str, name: tuple[str, str], parent: str | None, shape: BaseGeometry
+) -> Draft:
     return Draft(code=code, kind=kind, name=Name(*name), parent_code=parent, shape=shape)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.access import EVERYTHING
+from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.facts import A_REPORTER, By
 from zhongshu.core.values import AccountId, Refused
 from zhongshu.demo.voices import Crowd
@@ -28,7 +28,9 @@ _SHARES = (0.82, 0.06, 0.05, 0.03, 0.04)
 STEADY = 260
 
 
-def next_act(case: Case, people: Mapping[str, AccountId], rng: np.random.Generator) -> tuple[Act, By, Form] | None:
+def next_act(
+    case: Case, people: Mapping[str, AccountId], rng: np.random.Generator
+) -> tuple[Act, By, Form] | None:
     """Return what somebody would do with a case now; None leaves it for later."""
     chance = rng.random()
     who = {login: By(account=account) for login, account in people.items()}

@@ -72,7 +72,9 @@ def add_units(tx: Tx, streets: list[Area]) -> dict[str, UnitId]:
     return made
 
 
-def add_rules(tx: Tx, categories: tuple[Category, ...], units: Mapping[str, UnitId], streets: list[Area]) -> None:
+def add_rules(
+    tx: Tx, categories: tuple[Category, ...], units: Mapping[str, UnitId], streets: list[Area]
+) -> None:
     """Write a duty rule for each category; matters of the street go to its own office."""
     store.add_duty_rule(tx, DutyRule(id=0, unit=units["CG"], clause="兜底：城市管理局先行处置"))
     for category in categories:
@@ -95,7 +97,12 @@ def add_rules(tx: Tx, categories: tuple[Category, ...], units: Mapping[str, Unit
 
 
 def add_people(
-    tx: Tx, *, password: str, areas: Mapping[str, list[Area]], units: Mapping[str, UnitId], now: datetime
+    tx: Tx,
+    *,
+    password: str,
+    areas: Mapping[str, list[Area]],
+    units: Mapping[str, UnitId],
+    now: datetime,
 ) -> dict[str, AccountId]:
     """Write posts for every grid and community, and the accounts one can sign in with."""
     hashed = hashed_password(password)
@@ -110,12 +117,16 @@ def add_people(
             (Duty.GRID_LEAD, "网格长", "Grid lead"),
             (Duty.GRID_WORKER, "网格员", "Grid worker"),
         ):
-            accounts.add_post(tx, duty=duty, name_zh=zh, name_en=en, area=grid.id, phone="000-12345")
+            accounts.add_post(
+                tx, duty=duty, name_zh=zh, name_en=en, area=grid.id, phone="000-12345"
+            )
     for community in areas["community"]:
         for duty, zh, en in _CHAIN:
             accounts.add_post(tx, duty=duty, name_zh=zh, name_en=en, area=community.id)
     for unit in units.values():
-        accounts.add_post(tx, duty=Duty.HANDLER, name_zh="值班处置岗", name_en="Duty handler", unit=unit)
+        accounts.add_post(
+            tx, duty=Duty.HANDLER, name_zh="值班处置岗", name_en="Duty handler", unit=unit
+        )
     return people
 
 

@@ -62,7 +62,9 @@ class Crowd:
         english = rng.random() < 0.12
         house = int(rng.integers(1, 260))
         where = f"{house} {street.name.en}" if english else f"{street.name.zh}{house}号附近"
-        said = (en if english else zh)[int(rng.integers(len(en if english else zh)))].format(p=where)
+        said = (en if english else zh)[int(rng.integers(len(en if english else zh)))].format(
+            p=where
+        )
         lon, lat = _spot(grid, rng)
         return Draft(
             text=said, lon=lon, lat=lat, address=where, lang="en" if english else "zh",

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
-from zhongshu.core.facts import A_REPORTER, By, Fact, Kind
+from zhongshu.core.facts import A_REPORTER, By, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
@@ -97,14 +97,14 @@ def act(
 
 
 def _plainly(
-    tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form,
+    tx: Tx, _: City, case: Case, what: Act, by: By, at: datetime, form: Form,
     sets: dict[str, Any] | None = None, says: dict[str, Any] | None = None,
 ) -> Case:  # fmt: skip
     """Take the step, write it, and bring the tasks along."""
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
     after, fact = step(case, what, by=by, at=at, sets=sets, reason=form.reason, says=spoken)
     cases.save(tx, after, fact)
-    _tasks(tx, after, what, by, at, form, fact)
+    _tasks(tx, after, what, by, at, form)
     return after
 
 
@@ -171,9 +171,7 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
         tx, city, case, what, by, at, form,
         sets={"unit": work.unit, "due_at": work.due_at}, says=dict(work.says),
     )  # fmt: skip
-    tasks.open_(
-        tx, case.id, "handle", at=at, unit=work.unit, limit=work.limit, due_at=work.due_at
-    )
+    tasks.open_(tx, case.id, "handle", at=at, unit=work.unit, limit=work.limit, due_at=work.due_at)
     return after
 
 
@@ -238,9 +236,7 @@ def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
     )  # fmt: skip
 
 
-def _of_its_own(
-    tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at: datetime
-) -> Case:
+def _of_its_own(tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at: datetime) -> Case:
     (new_id,), _ = cases.ids(tx, cases=1, reports=0)
     place = None if voice.lon is None or voice.lat is None else Point(voice.lon, voice.lat)
     found = city.where(place) if place else None
@@ -260,9 +256,7 @@ def _of_its_own(
     return own
 
 
-def _tasks(
-    tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form, fact: Fact
-) -> None:
+def _tasks(tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form) -> None:
     """Bring the tasks in line with the step just taken."""
     who = by.account
     match what:
@@ -319,8 +313,6 @@ def mark_overdue(tx: Tx, *, at: datetime, limit: int = 500) -> int:
     return len(late)
 
 
-def reopened_by_reporter(
-    tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str
-) -> Case:
+def reopened_by_reporter(tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str) -> Case:
     """Let the reporter reopen a closed or rejected case, saying why."""
     return act(tx, city, case_id, Act.REOPEN, by=A_REPORTER, at=at, form=Form(reason=reason))

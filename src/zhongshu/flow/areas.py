@@ -22,7 +22,9 @@ class Added:
     orphans: tuple[Draft, ...]
 
 
-def add(tx: Tx, drafts: Sequence[Draft], *, official: bool = True, valid_from: date = date.min) -> Added:
+def add(
+    tx: Tx, drafts: Sequence[Draft], *, official: bool = True, valid_from: date = date.min
+) -> Added:
     """Write areas of one level whose parents are here already (roots name none)."""
     existing = store.areas(tx)
     here = {(a.kind, a.code) for a in existing}

@@ -15,7 +15,8 @@ from zhongshu.core.facts import Fact
 from zhongshu.core.place import Point, neighbours, tile
 from zhongshu.core.values import CaseId
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, cases, city as city_store, facts, reports, tasks, vault
+from zhongshu.store import accounts, cases, facts, reports, tasks, vault
+from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
 
@@ -74,7 +75,9 @@ def listing(
     if len(found) <= limit:
         return Listing(cases=page, next=None)
     last = page[-1]
-    return Listing(cases=page, next=Key(last.reported_at if order is Order.NEWEST else last.due_at, last.id))
+    return Listing(
+        cases=page, next=Key(last.reported_at if order is Order.NEWEST else last.due_at, last.id)
+    )
 
 
 def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
@@ -94,7 +97,9 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     found = case(tx, actor.sight, number)
     said = facts.of_case(tx, found.id)
     voices = reports.of_case(tx, found.id)
-    chain = [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
+    chain = (
+        [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
+    )
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -125,9 +130,7 @@ def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
         candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
         rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
     )  # fmt: skip
-    return [
-        m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)
-    ][:5]
+    return [m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)][:5]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,9 +206,7 @@ def pulse(tx: Tx, city: City, sight: Sight, *, now: datetime) -> Pulse:
 
 def open_on_map(tx: Tx, sight: Sight, *, limit: int = 5000) -> Sequence[Case]:
     """Return open cases to be drawn, what expires first first."""
-    return cases.page(
-        tx, sight, Filter(open_only=True), order=Order.DUE, after=None, limit=limit
-    )
+    return cases.page(tx, sight, Filter(open_only=True), order=Order.DUE, after=None, limit=limit)
 
 
 def as_json(case: Case, city: City) -> dict[str, Any]:

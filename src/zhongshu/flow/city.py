@@ -78,7 +78,8 @@ class City:
 
     def work(self, case: Case, *, at: datetime, unit: UnitId | None = None) -> Work | None:
         """Return the work a dispatch now would make of a case: to the unit given, or to
-        the one the rules name. None where neither is known."""
+        the one the rules name. None where neither is known.
+        """
         category = self.catalogue.by_id(case.category)
         if category is None:
             return None

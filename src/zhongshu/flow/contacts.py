@@ -20,9 +20,12 @@ def reveal(
     tx: Tx, case: Case, contact_id: int, *, key: bytes, by: By, purpose: Purpose, at: datetime
 ) -> str:
     """Return a contact in the clear. The fact is written in the same transaction: no trace,
-    no contact."""
+    no contact.
+    """
     voices = reports.of_case(tx, case.id)
-    kept = next((k for k in vault.of_reports(tx, [v.id for v in voices]) if k.id == contact_id), None)
+    kept = next(
+        (k for k in vault.of_reports(tx, [v.id for v in voices]) if k.id == contact_id), None
+    )
     if kept is None or kept.ciphertext is None or kept.nonce is None:
         raise NotFound("contact", contact_id)
     locked = cases.lock(tx, case.id)
@@ -32,7 +35,10 @@ def reveal(
     )
     cases.save(tx, after, fact)
     return opened(
-        bytes(kept.ciphertext), key=key, nonce=bytes(kept.nonce), about=about(kept.report_id, kept.kind)
+        bytes(kept.ciphertext),
+        key=key,
+        nonce=bytes(kept.nonce),
+        about=about(kept.report_id, kept.kind),
     )
 
 

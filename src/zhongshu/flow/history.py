@@ -8,7 +8,8 @@ facts that fold to it, a task where it is still open. See docs/decisions/0005.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping as MappingOf
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingOf
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,7 +109,7 @@ def _prepare(
     )  # fmt: skip
     if not fresh.height:
         return _Prepared(done, frozenset(), ())
-    rows = _worked_out(fresh, city, mapping, case_ids, report_ids)
+    rows = _worked_out(fresh, city, case_ids, report_ids)
     return _Prepared(done, frozenset(fresh["key"].to_list()), _tables(rows, mapping, now))
 
 
@@ -126,7 +127,7 @@ def _write(db: Database, number: int, prepared: _Prepared) -> _Prepared:
 
 
 def _worked_out(
-    fresh: pl.DataFrame, city: City, mapping: Mapping, case_ids: list[int], report_ids: list[int]
+    fresh: pl.DataFrame, city: City, case_ids: list[int], report_ids: list[int]
 ) -> pl.DataFrame:
     """Add what the city knows of each row: cell, category, unit, deadline, stage."""
     lon, lat = (fresh[c].cast(pl.Float64).to_numpy() for c in ("lon", "lat"))
@@ -139,7 +140,7 @@ def _worked_out(
         cells[placed] = ["{" + ",".join(map(str, each)) + "}" for each in across]
     square = np.full(len(lon), -1)
     square[placed] = tiles(lon[placed], lat[placed])
-    category = _categories(fresh["category"], city, mapping)
+    category = _categories(fresh["category"], city)
     unit, limit = _units(category, code, fresh["reported"], city)
     due = _deadlines(fresh, limit, city)
     rows = fresh.with_columns(
@@ -153,7 +154,7 @@ def _worked_out(
     return rows.with_columns((day + pl.col("id").cast(pl.String)).alias("number"), _stage())
 
 
-def _categories(codes: pl.Series, city: City, mapping: Mapping) -> np.ndarray:
+def _categories(codes: pl.Series, city: City) -> np.ndarray:
     known = {c.code: int(c.id) for c in city.catalogue.categories}
     return codes.replace_strict(known, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
 
@@ -191,7 +192,9 @@ def _deadlines(fresh: pl.DataFrame, limits: list[str | None], city: City) -> pl.
     for limit in set(by_limit.tolist()) - {""}:
         at = by_limit == limit
         due[at] = due_many(city.calendar, start[at], parse_limit(limit))
-    ours = pl.Series(due * 1e6, nan_to_null=True).round().cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+    ours = (
+        pl.Series(due * 1e6, nan_to_null=True).round().cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+    )
     return fresh["due"].fill_null(ours)
 
 
@@ -230,22 +233,17 @@ def _tables(
 
 
 _NOTHING = pl.lit(None, dtype=pl.String)
-_CASE: MappingOf[str, pl.Expr] = {
-    name: expression
-    for name, expression in (
-        ("id", pl.col("id")), ("number", pl.col("number")), ("stage", pl.col("stage")),
-        ("reported_at", pl.col("reported")), ("title", pl.col("title")), ("address", pl.col("address")),
-        ("channel", pl.lit("import")), ("category", pl.col("category_id")), ("hazard", pl.lit(value=False)),
-        ("priority", pl.lit(3)), ("lon", pl.col("lon")), ("lat", pl.col("lat")), ("area", pl.col("area")),
-        ("area_code", pl.col("area_code")), ("cells", pl.col("cells")), ("unit", pl.col("unit")),
-        ("outcome", pl.col("outcome")), ("confirmation", _NOTHING), ("solved", _NOTHING),
-        ("satisfied", _NOTHING), ("reports", pl.lit(1)), ("filed_at", pl.col("filed_at")),
-        ("dispatched_at", pl.col("dispatched_at")), ("due_at", pl.col("due_at")), ("handled_at", _NOTHING),
-        ("handled_by", _NOTHING), ("checked_by", _NOTHING), ("closed_at", pl.col("closed")),
-        ("overdue_at", _NOTHING), ("merged_into", _NOTHING), ("before_merge", _NOTHING),
-        ("version", pl.col("version")), ("tile", pl.col("tile")), ("words", pl.col("words")),
-    )
-}  # fmt: skip
+_CASE: MappingOf[str, pl.Expr] = {"id": pl.col("id"), "number": pl.col("number"), "stage": pl.col("stage"),
+        "reported_at": pl.col("reported"), "title": pl.col("title"), "address": pl.col("address"),
+        "channel": pl.lit("import"), "category": pl.col("category_id"), "hazard": pl.lit(value=False),
+        "priority": pl.lit(3), "lon": pl.col("lon"), "lat": pl.col("lat"), "area": pl.col("area"),
+        "area_code": pl.col("area_code"), "cells": pl.col("cells"), "unit": pl.col("unit"),
+        "outcome": pl.col("outcome"), "confirmation": _NOTHING, "solved": _NOTHING,
+        "satisfied": _NOTHING, "reports": pl.lit(1), "filed_at": pl.col("filed_at"),
+        "dispatched_at": pl.col("dispatched_at"), "due_at": pl.col("due_at"), "handled_at": _NOTHING,
+        "handled_by": _NOTHING, "checked_by": _NOTHING, "closed_at": pl.col("closed"),
+        "overdue_at": _NOTHING, "merged_into": _NOTHING, "before_merge": _NOTHING,
+        "version": pl.col("version"), "tile": pl.col("tile"), "words": pl.col("words")}  # fmt: skip
 _REPORT = {name: pl.col(name) for name in history.REPORTS.split(", ")}
 _FACT = {name: pl.col(name) for name in history.FACTS.split(", ")}
 _TASK = {name: pl.col(name) for name in history.TASKS.split(", ")}
@@ -253,9 +251,7 @@ _TASK = {name: pl.col(name) for name in history.TASKS.split(", ")}
 
 def _csv(rows: pl.DataFrame, columns: MappingOf[str, pl.Expr]) -> bytes:
     """Return rows as PostgreSQL's COPY reads them: text quoted, null empty."""
-    shown = rows.select(
-        *(expression.alias(name) for name, expression in columns.items())
-    )
+    shown = rows.select(*(expression.alias(name) for name, expression in columns.items()))
     return shown.write_csv(
         include_header=False, quote_style="non_numeric", null_value="",
         datetime_format="%Y-%m-%d %H:%M:%S%.6f%z",
@@ -319,8 +315,8 @@ def _merged(tx: Tx, source: str) -> int:
     history.analyze(tx)
     pairs = dict(history.duplicates(tx, source))
     roots: list[tuple[int, int]] = []
-    for child in pairs:
-        seen, at = {child}, pairs[child]
+    for child, parent in pairs.items():
+        seen, at = {child}, parent
         while at in pairs and at not in seen:
             seen.add(at)
             at = pairs[at]
@@ -352,4 +348,3 @@ def add_local_categories(tx: Tx, city: City, local: tuple[LocalCategory, ...]) -
     if missing:
         city_store.changed(tx)
     return len(missing)
-

@@ -147,7 +147,10 @@ def _played(
                 done.left += not ended
         last = due[-1]
         said: dict[str, Any] = city_store.setting(tx, SETTING) or {}
-        at = {**said.get("at", {}), source: [last.at.isoformat(), last.outcome is not None, last.key]}
+        at = {
+            **said.get("at", {}),
+            source: [last.at.isoformat(), last.outcome is not None, last.key],
+        }
         city_store.set_setting(tx, SETTING, {**said, "at": at})
 
 

@@ -52,7 +52,9 @@ def add_areas(tx: Tx, reading: Reading) -> Told:
     placed = with_parents(reading, above) if above else reading
     added = areas.add(tx, placed.drafts)
     orphans = tuple(
-        Reject(row=0, code=d.code, field="parent", reason=f"its parent “{d.parent_code}” is not here")
+        Reject(
+            row=0, code=d.code, field="parent", reason=f"its parent “{d.parent_code}” is not here"
+        )
         for d in added.orphans
     )
     return Told(

@@ -19,7 +19,9 @@ class Difference:
     fields: tuple[str, ...]
 
 
-def ledger(db: Database, *, progress: Callable[[int], None] = lambda _: None) -> Iterator[Difference]:
+def ledger(
+    db: Database, *, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Difference]:
     """Fold the facts of every case and yield those that differ from their row."""
     after = CaseId(0)
     while True:

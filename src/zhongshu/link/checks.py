@@ -83,8 +83,14 @@ def _clock(folder: Path, url: str | None) -> Finding:
 def _fonts() -> Finding:
     tool = shutil.which("fc-list")
     if tool is None:
-        return Finding(what="fonts", good=True, found="not looked at: fc-list is not here; viewers use their own")
-    listed = subprocess.run([tool, ":lang=zh", "family"], capture_output=True, text=True, check=False).stdout
+        return Finding(
+            what="fonts",
+            good=True,
+            found="not looked at: fc-list is not here; viewers use their own",
+        )
+    listed = subprocess.run(
+        [tool, ":lang=zh", "family"], capture_output=True, text=True, check=False
+    ).stdout
     return Finding(
         what="fonts", good=bool(listed.strip()), found=listed.splitlines()[0] if listed.strip() else "none for Chinese",
         remedy="Install a Chinese font on machines that show the screen (Debian: fonts-noto-cjk).",

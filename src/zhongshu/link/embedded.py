@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import platformdirs
 
@@ -124,7 +125,7 @@ class Embedded:
                 postmaster.end_all(self.data)
             self._release_lock()
 
-    def __enter__(self) -> Embedded:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -198,7 +199,9 @@ class Embedded:
         callers = {pwd.getpwuid(os.geteuid()).pw_name}
         callers |= {"root"} | ({self._user.pw_name} if self._user else set())
         self._write("postgresql.conf", _settings(self._sockets))
-        self._write("pg_hba.conf", "local all all peer map=hub\nlocal replication all peer map=hub\n")
+        self._write(
+            "pg_hba.conf", "local all all peer map=hub\nlocal replication all peer map=hub\n"
+        )
         self._write("pg_ident.conf", "".join(f"hub {name} {ROLE}\n" for name in sorted(callers)))
 
     def _write(self, name: str, text: str) -> None:

@@ -21,7 +21,9 @@ def china(years: Iterable[int]) -> dict[date, tuple[str, str]]:
     return days
 
 
-def country(code: str, years: Iterable[int], *, subdivision: str | None = None) -> dict[date, tuple[str, str]]:
+def country(
+    code: str, years: Iterable[int], *, subdivision: str | None = None
+) -> dict[date, tuple[str, str]]:
     """Return the days off of another country, by its ISO 3166 code."""
     off = holidays.country_holidays(code, subdiv=subdivision, years=list(years))
     return {day: ("holiday", name) for day, name in off.items()}

@@ -7,6 +7,7 @@ is in the processes: each of PostgreSQL's works inside the data folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -85,14 +86,12 @@ def _works_in(pid: int, data: Path) -> bool:
         return (
             state != "Z"
             and os.readlink(f"/proc/{pid}/cwd") == str(data)
-            and "postgres" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            and "postgres" in Path(os.readlink(f"/proc/{pid}/exe")).name
         )
     except (FileNotFoundError, ProcessLookupError, PermissionError, IndexError):
         return False
 
 
 def _signal(pid: int, sig: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sig)
-    except ProcessLookupError:
-        pass

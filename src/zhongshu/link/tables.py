@@ -70,7 +70,9 @@ def _lazy(path: Path) -> pl.LazyFrame:
             return pl.scan_parquet(path)
         case ".csv":
             # All as text: a column's type is for the mapping to say.
-            return pl.scan_csv(path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True)
+            return pl.scan_csv(
+                path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True
+            )
         case ".xlsx" | ".xls":
             return pl.read_excel(path, infer_schema_length=0).lazy()
         case _:

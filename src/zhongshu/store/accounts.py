@@ -90,7 +90,9 @@ def appoint(tx: Tx, account: AccountId, post: PostId, *, at: datetime) -> None:
     )
 
 
-def open_session(tx: Tx, account: AccountId, token_hash: bytes, *, at: datetime, until: datetime) -> None:
+def open_session(
+    tx: Tx, account: AccountId, token_hash: bytes, *, at: datetime, until: datetime
+) -> None:
     tx.execute(
         "insert into sessions (token_hash, account, made_at, seen_at, ends_at)"
         " values (%s, %s, %s, %s, %s)",

@@ -79,10 +79,19 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
             )
         ),
         (
-            *changes.values(), case.version, case.id,
-            row["case_id"], row["seq"], row["kind"], fact.at, row["account"], row["post"],
-            row["rule"], _json(row["sets"]), _json(row["says"]),
-        ),  # fmt: skip
+            *changes.values(),
+            case.version,
+            case.id,
+            row["case_id"],
+            row["seq"],
+            row["kind"],
+            fact.at,
+            row["account"],
+            row["post"],
+            row["rule"],
+            _json(row["sets"]),
+            _json(row["says"]),
+        ),
     )
 
 
@@ -114,7 +123,9 @@ def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) ->
 
 def following(tx: Tx, after: CaseId, *, limit: int) -> list[Case]:
     """Return cases by identity, after one; a consistent step through all of them."""
-    return _many(tx, f"select {COLUMNS} from cases where id > %s order by id limit %s", (after, limit))
+    return _many(
+        tx, f"select {COLUMNS} from cases where id > %s order by id limit %s", (after, limit)
+    )
 
 
 def page(
@@ -237,7 +248,9 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     if wanted.until is not None:
         where.add("reported_at < %s", wanted.until)
     if wanted.overdue is not None:
-        where.add(f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue)
+        where.add(
+            f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue
+        )
     if wanted.merged_into is not None:
         where.add("merged_into = %s", wanted.merged_into)
     if wanted.text:

@@ -127,10 +127,13 @@ def area_ids(tx: Tx, count: int) -> list[AreaId]:
 def add_areas(tx: Tx, added: Sequence[Area]) -> None:
     """Write new areas; parents stand before their children."""
     shapes = shapely.to_wkb([area.shape for area in added]) if added else []
-    with tx.cursor() as cursor, cursor.copy(
-        "copy areas (id, code, kind, name_zh, name_en, parent, lo, hi, shape, official, households,"
-        " valid_from, valid_until) from stdin"
-    ) as copy:
+    with (
+        tx.cursor() as cursor,
+        cursor.copy(
+            "copy areas (id, code, kind, name_zh, name_en, parent, lo, hi, shape, official, households,"
+            " valid_from, valid_until) from stdin"
+        ) as copy,
+    ):
         for area, shape in zip(added, shapes, strict=True):
             copy.write_row(
                 (
@@ -157,7 +160,15 @@ def units(tx: Tx) -> list[Unit]:
         "select id, code, parent, kind, name_zh, name_en, phone, active from units order by code"
     ).fetchall()
     return [
-        Unit(id=id_, code=code, parent=parent, kind=kind, name=Name(zh, en), phone=phone, active=active)
+        Unit(
+            id=id_,
+            code=code,
+            parent=parent,
+            kind=kind,
+            name=Name(zh, en),
+            phone=phone,
+            active=active,
+        )
         for id_, code, parent, kind, zh, en, phone, active in rows
     ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -42,18 +42,18 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Tx]:
+    def transaction(self) -> Generator[Tx]:
         """Yield a transaction: committed at the end, rolled back on any error."""
         with self._pool.connection() as connection, connection.transaction():
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Tx]:
+    def reading(self) -> Generator[Tx]:
         """Yield a connection for one statement that stands alone (no transaction is opened)."""
         with self._pool.connection() as connection:
             yield connection
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         self.open()
         return self
 
@@ -62,11 +62,10 @@ class Database:
 
 
 @contextmanager
-def connect(conninfo: str) -> Iterator[Tx]:
+def connect(conninfo: str) -> Generator[Tx]:
     """Yield one transaction on a connection of its own (commands, imports)."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        with connection.transaction():
-            yield connection
+    with psycopg.connect(conninfo, autocommit=True) as connection, connection.transaction():
+        yield connection
 
 
 def _configure(connection: Tx) -> None:

@@ -73,7 +73,18 @@ def read_with_case(
         " order by f.tx, f.id limit %s",
         (str(after.tx), after.id, limit),
     ).fetchall()
-    names = ("number", "stage", "category", "lon", "lat", "area", "area_code", "unit", "overdue_at", "hazard")
+    names = (
+        "number",
+        "stage",
+        "category",
+        "lon",
+        "lat",
+        "area",
+        "area_code",
+        "unit",
+        "overdue_at",
+        "hazard",
+    )
     facts = _COLUMNS.split(", ")
     return [
         (
@@ -106,7 +117,8 @@ def of_cases(tx: Tx, cases: Sequence[CaseId]) -> dict[CaseId, list[Fact]]:
     found: dict[CaseId, list[Fact]] = {case: [] for case in cases}
     cursor = tx.cursor(row_factory=kwargs_row(_fact))
     for fact in cursor.execute(
-        f"select {_COLUMNS} from facts where case_id = any(%s) order by case_id, seq", (list(cases),)
+        f"select {_COLUMNS} from facts where case_id = any(%s) order by case_id, seq",
+        (list(cases),),
     ):
         found[fact.case].append(fact)
     return found
@@ -125,7 +137,8 @@ def position(tx: Tx, reader: str) -> Position:
 def advance(tx: Tx, reader: str, to: Position) -> None:
     """Remember, in the reader's own transaction, that it has read that far."""
     tx.execute(
-        "update readers set tx = %s::text::xid8, id = %s where name = %s", (str(to.tx), to.id, reader)
+        "update readers set tx = %s::text::xid8, id = %s where name = %s",
+        (str(to.tx), to.id, reader),
     )
 
 

@@ -36,9 +36,10 @@ def copy(tx: Tx, table: LiteralString, columns: LiteralString, csv: bytes) -> No
     """Write rows given as CSV without a header; an empty unquoted field is null."""
     if not csv:
         return
-    with tx.cursor() as cursor, cursor.copy(
-        f"copy {table} ({columns}) from stdin (format csv)"
-    ) as stream:
+    with (
+        tx.cursor() as cursor,
+        cursor.copy(f"copy {table} ({columns}) from stdin (format csv)") as stream,
+    ):
         stream.write(csv)
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import cast, LiteralString
+from typing import LiteralString, cast
 
 import psycopg
 
@@ -30,7 +30,9 @@ class Migration:
 class TooOld(Refused):
     status = 500
     message = "PostgreSQL %(value)s is too old: the hub needs 18 or later."
-    remedy = "Point ZHONGSHU_DATABASE_URL at PostgreSQL 18, or leave it out to use the built-in one."
+    remedy = (
+        "Point ZHONGSHU_DATABASE_URL at PostgreSQL 18, or leave it out to use the built-in one."
+    )
 
 
 class TooNew(Refused):
@@ -65,7 +67,7 @@ def migrate(connection: Tx) -> tuple[Migration, ...]:
             raise TooNew("database", done)
         for migration in known[done:]:
             # The files of this package, not anybody's input.
-            connection.execute(cast(LiteralString, migration.text))
+            connection.execute(cast("LiteralString", migration.text))
             connection.execute(
                 "insert into migrations (number, name) values (%s, %s)",
                 (migration.number, migration.name),

@@ -83,6 +83,8 @@ def of_case(tx: Tx, case: CaseId, *, limit: int = 100) -> Sequence[Task]:
     """Return a case's tasks, the oldest first."""
     return (
         tx.cursor(row_factory=class_row(Task))
-        .execute(f"select {_COLUMNS} from tasks where case_id = %s order by id limit %s", (case, limit))
+        .execute(
+            f"select {_COLUMNS} from tasks where case_id = %s order by id limit %s", (case, limit)
+        )
         .fetchall()
     )

@@ -106,4 +106,6 @@ def photos_of(tx: Tx, case: CaseId, *, limit: int = 50) -> list[PhotoRow]:
 
 def photo(tx: Tx, photo_id: int) -> tuple[CaseId, str, bytes] | None:
     """Return a photo's case, type and bytes."""
-    return tx.execute("select case_id, mime, bytes from photos where id = %s", (photo_id,)).fetchone()
+    return tx.execute(
+        "select case_id, mime, bytes from photos where id = %s", (photo_id,)
+    ).fetchone()

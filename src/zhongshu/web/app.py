@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +33,7 @@ def create_app(hub: Hub) -> FastAPI:
     """Return the application of one process."""
 
     @asynccontextmanager
-    async def alive(app: FastAPI) -> AsyncIterator[None]:
+    async def alive(app: FastAPI) -> AsyncGenerator[None]:
         import anyio.to_thread  # noqa: PLC0415 — only inside a running loop
 
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
@@ -58,9 +58,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (door, desk, wall, signin):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
-    app.mount(
-        "/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static"))))
-    )
+    app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))
     problems.install(app)
     return app
 

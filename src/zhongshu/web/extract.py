@@ -28,7 +28,11 @@ def _in_python(path: Path) -> list[str]:
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "N_":
-            found += [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            found += [
+                a.value
+                for a in node.args
+                if isinstance(a, ast.Constant) and isinstance(a.value, str)
+            ]
         if isinstance(node, ast.ClassDef):
             found += [
                 item.value.value

@@ -156,16 +156,29 @@ def environment() -> Environment:
         loader=PackageLoader("zhongshu.web", "templates"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
-    env.globals.update(_=_gettext, word=_word, tokens=tokens_css(), STAGE_LOOK=STAGE_LOOK)
-    env.filters.update(
-        moment=_moment, lasting=_lasting, number=_number, named=_named, code=shown_code
-    )
+    made: dict[str, Any] = {
+        "_": _gettext,
+        "word": _word,
+        "tokens": tokens_css(),
+        "STAGE_LOOK": STAGE_LOOK,
+    }
+    env.globals.update(made)
+    filters: dict[str, Any] = {
+        "moment": _moment,
+        "lasting": _lasting,
+        "number": _number,
+        "named": _named,
+        "code": shown_code,
+    }
+    env.filters.update(filters)
     return env
 
 
 def tokens_css() -> Markup:
     """Return the colours as CSS variables that follow light and dark by themselves."""
-    lines = "".join(f"--{name}:light-dark({light},{dark});" for name, (light, dark) in TOKENS.items())
+    lines = "".join(
+        f"--{name}:light-dark({light},{dark});" for name, (light, dark) in TOKENS.items()
+    )
     return Markup(f":root{{{lines}}}")  # noqa: S704 — our own constants
 
 

@@ -49,7 +49,9 @@ def install(app: FastAPI) -> None:
     def _invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first: dict[str, Any] = error.errors()[0]
-        where = ".".join(str(part) for part in first.get("loc", ()) if part not in ("body", "query"))
+        where = ".".join(
+            str(part) for part in first.get("loc", ()) if part not in ("body", "query")
+        )
         return answer(request, BadField(where or "body", first.get("input"), why=first.get("msg")))
 
     @app.exception_handler(HTTPException)
@@ -57,7 +59,9 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return answer(request, NoSuchPage("path", request.url.path))
-        return answer(request, BadField("request", request.method, why=error.detail), error.status_code)
+        return answer(
+            request, BadField("request", request.method, why=error.detail), error.status_code
+        )
 
     @app.exception_handler(psycopg.OperationalError)
     @app.exception_handler(PoolTimeout)
@@ -76,7 +80,9 @@ def answer(request: Request, refusal: Refused, status: int | None = None) -> Res
     lang = language(request)
     if _wants_page(request):
         if code == 401:
-            return Response(status_code=303, headers={"Location": f"/login?next={request.url.path}"})
+            return Response(
+                status_code=303, headers={"Location": f"/login?next={request.url.path}"}
+            )
         return page(request, "error.html", {"problem": problem(refusal, lang, code)}, status=code)
     headers = {"Retry-After": "2"} if code in (429, 503) else None
     return JSONResponse(
@@ -98,6 +104,6 @@ def problem(refusal: Refused, lang: Lang, status: int | None = None) -> dict[str
 
 
 def _wants_page(request: Request) -> bool:
-    return not request.url.path.startswith(("/api/", "/events")) and "text/html" in request.headers.get(
-        "accept", ""
-    )
+    return not request.url.path.startswith(
+        ("/api/", "/events")
+    ) and "text/html" in request.headers.get("accept", "")

@@ -78,7 +78,11 @@ def _categories(text: str, city: City) -> frozenset[CategoryId]:
     """Read codes, or the beginning of one: `E-05` is all emergencies, in every version."""
     if not text:
         return frozenset()
-    found = {CategoryId(id_) for id_, (code, _) in city.names.items() if code.startswith(tuple(text.split(",")))}
+    found = {
+        CategoryId(id_)
+        for id_, (code, _) in city.names.items()
+        if code.startswith(tuple(text.split(",")))
+    }
     if not found:
         raise BadField("category", text, why="no category has this code; see /api/v1/categories")
     return frozenset(found)

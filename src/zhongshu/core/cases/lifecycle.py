@@ -296,7 +296,7 @@ def begun(case: Case, kind: Kind, *, by: By, at: datetime, says: Data) -> tuple[
     """Return a new case at version 1, and the fact that made it (all its fields)."""
     first = replace(case, version=1)
     everything = {name: getattr(first, name) for name in FIELDS}
-    sets = {k: v for k, v in everything.items() if v is not None and v != () and v != ""}
+    sets = {k: v for k, v in everything.items() if v is not None and v not in ((), "")}
     return first, Fact(case=case.id, seq=1, kind=kind, at=at, by=by, sets=plain(sets), says=says)
 
 

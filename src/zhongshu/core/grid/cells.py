@@ -18,7 +18,8 @@ SLIVER = 0.25
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """A generated cell. Numbers run west to east, then north to south, from 1
-    (the order of DB6101/T 3185-2024)."""
+    (the order of DB6101/T 3185-2024).
+    """
 
     number: int
     shape: BaseGeometry

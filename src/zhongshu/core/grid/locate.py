@@ -105,7 +105,9 @@ class _Raster:
         west, south = (axis.ravel() for axis in np.meshgrid(x, y))
         # A hair wider than the square, so that rounding never crosses a border.
         hair = self._step * 1e-6
-        boxes = shapely.box(west - hair, south - hair, west + self._step + hair, south + self._step + hair)
+        boxes = shapely.box(
+            west - hair, south - hair, west + self._step + hair, south + self._step + hair
+        )
         known = np.full(len(boxes), _NOWHERE, dtype=np.int64)
         square, shape = tree.query(boxes, predicate="intersects")
         touched = np.bincount(square, minlength=len(boxes))
@@ -155,9 +157,7 @@ class Locator:
     def locate_many(self, lon: Floats, lat: Floats) -> list[Where | None]:
         """Return `locate` of many places, in order."""
         area, code = self.areas_of(lon, lat)
-        across = [
-            (layer, layer.find(lon, lat)) for layer in self._across
-        ]
+        across = [(layer, layer.find(lon, lat)) for layer in self._across]
         return [
             None
             if area[i] < 0
@@ -190,9 +190,7 @@ class Locator:
         found = [
             (np.array([a.id for a in layer.areas]), layer.find(lon, lat)) for layer in self._across
         ]
-        return [
-            tuple(int(ids[at[i]]) for ids, at in found if at[i] >= 0) for i in range(len(lon))
-        ]
+        return [tuple(int(ids[at[i]]) for ids, at in found if at[i] >= 0) for i in range(len(lon))]
 
     def _cells(self, place: Point) -> tuple[AreaId, ...]:
         found: list[AreaId] = []

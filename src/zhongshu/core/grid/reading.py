@@ -100,9 +100,7 @@ def read_features(
     out = _Collected()
     for row, feature in enumerate(cast("list[Any]", collection["features"]), start=1):
         _one(out, row, feature, kind=kind, columns=columns, project=project)
-    return Reading(
-        drafts=tuple(out.drafts), rejects=tuple(out.rejects), repairs=tuple(out.repairs)
-    )
+    return Reading(drafts=tuple(out.drafts), rejects=tuple(out.rejects), repairs=tuple(out.repairs))
 
 
 def with_parents(reading: Reading, parents: Sequence[Draft]) -> Reading:
@@ -112,7 +110,7 @@ def with_parents(reading: Reading, parents: Sequence[Draft]) -> Reading:
     """
     known = {parent.code for parent in parents}
     shaped = [parent for parent in parents if parent.shape is not None]
-    tree = shapely.STRtree([parent.shape for parent in shaped]) if shaped else None
+    tree = shapely.STRtree([p.shape for p in shaped if p.shape is not None]) if shaped else None
     drafts: list[Draft] = []
     rejects = list(reading.rejects)
     for row, draft in enumerate(reading.drafts, start=1):
@@ -181,7 +179,7 @@ def _collection(data: bytes | Mapping[str, Any]) -> Mapping[str, Any]:
             data = cast("Mapping[str, Any]", json.loads(data))
         except ValueError as error:
             raise NotGeoJson("file", str(error)) from None
-    if not isinstance(data, Mapping) or not isinstance(data.get("features"), list):
+    if not isinstance(cast("Any", data), Mapping) or not isinstance(data.get("features"), list):
         raise NotGeoJson("file", "no “features”")
     return data
 
@@ -208,10 +206,14 @@ def _one(
         out.rejects.append(_reject(row, "", "feature", "it has no properties or no geometry"))
         return
     code = _text(properties, columns.code)
-    name = Name(_text(properties, columns.name_zh), _text(properties, columns.name_en) or code or "?")
+    name = Name(
+        _text(properties, columns.name_zh), _text(properties, columns.name_en) or code or "?"
+    )
     if not code:
         out.rejects.append(
-            _reject(row, "", columns.code, f"its code is empty; the file has: {', '.join(properties)}")
+            _reject(
+                row, "", columns.code, f"its code is empty; the file has: {', '.join(properties)}"
+            )
         )
     elif code in out.codes:
         out.rejects.append(_reject(row, code, columns.code, "an earlier feature has the same code"))
@@ -232,7 +234,9 @@ def _shaped(
         out.rejects.append(_reject(row, code, "geometry", f"it cannot be read: {error}"))
         return
     if shape.is_empty or shape.geom_type not in ("Polygon", "MultiPolygon"):
-        out.rejects.append(_reject(row, code, "geometry", f"it is no polygon but {shape.geom_type}"))
+        out.rejects.append(
+            _reject(row, code, "geometry", f"it is no polygon but {shape.geom_type}")
+        )
         return
     if not shape.is_valid:
         reason = shapely.is_valid_reason(shape)

@@ -90,7 +90,9 @@ def counts(request: Request, actor: Reader, hub: TheHub, by: str = "stage") -> d
     return {
         "by": by,
         "total": sum(found.values()),
-        "counts": {_code(by, key, city): n for key, n in sorted(found.items(), key=lambda kv: -kv[1])},
+        "counts": {
+            _code(by, key, city): n for key, n in sorted(found.items(), key=lambda kv: -kv[1])
+        },
     }
 
 
@@ -293,4 +295,3 @@ def _report(text: str | None) -> ReportId | None:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise BadField("report", text, why="the number of a report of this case")
     return ReportId(int(text))
-

@@ -47,7 +47,7 @@ def areas(hub: TheHub, _: Public, level: str = "", parent: str = "") -> list[dic
     return [
         {
             "code": a.code, "kind": a.kind, "zh": a.name.zh, "en": a.name.en,
-            "parent": tree.by_id[a.parent].code if a.parent in tree.by_id else None,
+            "parent": tree.by_id[a.parent].code if a.parent is not None else None,
             "households": a.households, "official": a.official,
         }
         for a in found

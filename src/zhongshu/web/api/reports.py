@@ -130,7 +130,9 @@ def _chunk(hub: Hub, lines: list[tuple[int, bytes]], source: str, lang: Any) -> 
         )
     for (number, _), answer in zip(drafts, answers, strict=True):
         said[number] = (
-            {"problem": problem(answer, lang)} if isinstance(answer, Refused) else receipt_json(answer)
+            {"problem": problem(answer, lang)}
+            if isinstance(answer, Refused)
+            else receipt_json(answer)
         )
     return b"".join(
         json.dumps({"line": number, **said[number]}, ensure_ascii=False).encode() + b"\n"

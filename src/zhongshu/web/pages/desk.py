@@ -88,7 +88,9 @@ async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str
     files = [f for f in sent.getlist("photo") if not isinstance(f, str) and f.filename]
     photos = [await _picture(f) for f in files[:3]]  # type: ignore[arg-type]
     await asyncio.to_thread(_do, hub, actor, number, act, fields, photos)
-    return RedirectResponse(back if back.startswith("/") and not back.startswith("//") else "/desk", 303)
+    return RedirectResponse(
+        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
+    )
 
 
 @router.post("/cases/{number}/contact/{contact_id}")

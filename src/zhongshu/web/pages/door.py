@@ -51,7 +51,14 @@ async def report(
     token: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
     """Take a report in; a refusal comes back with everything already written."""
-    said = {"text": text, "group": group, "address": address, "lon": lon, "lat": lat, "contact": contact}
+    said = {
+        "text": text,
+        "group": group,
+        "address": address,
+        "lon": lon,
+        "lat": lat,
+        "contact": contact,
+    }
     try:
         photos = [await _picture(file) for file in (photo or [])[:MOST_PHOTOS] if file.filename]
         draft = Draft(
@@ -101,7 +108,7 @@ def progress(request: Request, hub: TheHub, _: Public, code: str) -> Response:
 
 @router.post("/t/{code}/rate")
 def rate(
-    request: Request, hub: TheHub, _: Public, code: str, solved: Annotated[str, Form()] = "",
+    hub: TheHub, _: Public, code: str, solved: Annotated[str, Form()] = "",
     satisfied: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """Keep whether it was solved and how satisfied the reporter is, apart."""
@@ -109,14 +116,12 @@ def rate(
         solved={"yes": True, "no": False}.get(solved),
         satisfied=int(satisfied) if satisfied in "12345" and satisfied else None,
     )
-    return _reporter_acts(request, hub, code, Act.RATE, form)
+    return _reporter_acts(hub, code, Act.RATE, form)
 
 
 @router.post("/t/{code}/reopen")
-def reopen(
-    request: Request, hub: TheHub, _: Public, code: str, reason: Annotated[str, Form()] = ""
-) -> Response:
-    return _reporter_acts(request, hub, code, Act.REOPEN, acts.Form(reason=reason[:2000]))
+def reopen(hub: TheHub, _: Public, code: str, reason: Annotated[str, Form()] = "") -> Response:
+    return _reporter_acts(hub, code, Act.REOPEN, acts.Form(reason=reason[:2000]))
 
 
 @router.get("/photos/{code}/{photo_id}")
@@ -132,7 +137,7 @@ def photo(hub: TheHub, _: Public, code: str, photo_id: int) -> Response:
     return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _reporter_acts(request: Request, hub: Hub, code: str, act: Act, form: acts.Form) -> Response:
+def _reporter_acts(hub: Hub, code: str, act: Act, form: acts.Form) -> Response:
     with hub.db.transaction() as tx:
         found = browse.progress(tx, typed_code(code)[:20])
         acts.act(tx, hub.city(), found.current.id, act, by=A_REPORTER, at=hub.clock(), form=form)

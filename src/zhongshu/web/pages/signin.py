@@ -28,26 +28,32 @@ _counting = threading.Lock()
 
 
 @router.get("/login")
-def login_page(request: Request, _: Public, next: str = "/desk") -> Response:  # noqa: A002
+def login_page(request: Request, _: Public, next: str = "/desk") -> Response:
     return page(request, "login.html", {"next": _inside(next), "problem": None, "login": ""})
 
 
 @router.post("/login")
 def login(
     request: Request, hub: TheHub, _: Public, login: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "", next: Annotated[str, Form()] = "/desk",  # noqa: A002
+    password: Annotated[str, Form()] = "", next: Annotated[str, Form()] = "/desk",
 ) -> Response:  # fmt: skip
     """Open a session and set its cookie."""
     token = hub.random(signin.TOKEN_BYTES)
     try:
         _not_too_often(login, hub.clock().timestamp())
         with hub.db.transaction() as tx:
-            signin.sign_in(tx, login=login[:100], password=password[:1000], token=token, now=hub.clock())
+            signin.sign_in(
+                tx, login=login[:100], password=password[:1000], token=token, now=hub.clock()
+            )
     except Refused as refusal:
         if isinstance(refusal, signin.WrongPassword):
             with _counting:
                 _failed.setdefault(login, []).append(hub.clock().timestamp())
-        view = {"next": _inside(next), "login": login, "problem": problem(refusal, language(request))}
+        view = {
+            "next": _inside(next),
+            "login": login,
+            "problem": problem(refusal, language(request)),
+        }
         return page(request, "login.html", view, status=refusal.status)
     response = RedirectResponse(_inside(next), 303)
     response.set_cookie(
@@ -72,7 +78,7 @@ def logout(request: Request, hub: TheHub, _: Public) -> Response:
 
 
 @router.post("/language")
-def choose(request: Request, _: Public, lang: Annotated[str, Form()], back: Annotated[str, Form()] = "/") -> Response:
+def choose(_: Public, lang: Annotated[str, Form()], back: Annotated[str, Form()] = "/") -> Response:
     """Keep the language a person chose."""
     response = RedirectResponse(_inside(back), 303)
     response.set_cookie("lang", "en" if lang == "en" else "zh", max_age=31_536_000, samesite="lax")
@@ -82,7 +88,12 @@ def choose(request: Request, _: Public, lang: Annotated[str, Form()], back: Anno
 def _inside(target: str) -> str:
     """Return where to go on, if it is a place of ours."""
     parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if (
+        parts.scheme
+        or parts.netloc
+        or not target.startswith("/")
+        or target.startswith(("//", "/\\"))
+    ):
         return "/"
     return target
 

@@ -1,0 +1,373 @@
+-- What the migrations add up to. Written by “make schema”; a test compares.
+
+accounts.id bigint not null identity d
+accounts.login text not null
+accounts.name text not null
+accounts.password_hash text
+accounts.lang text not null default 'zh'::text
+accounts.disabled_at timestamp with time zone
+api_keys.key_hash bytea not null
+api_keys.account bigint not null
+api_keys.name text not null
+api_keys.made_at timestamp with time zone not null default now()
+api_keys.disabled_at timestamp with time zone
+areas.id bigint not null identity d
+areas.code text not null
+areas.kind text not null
+areas.name_zh text not null
+areas.name_en text not null default ''::text
+areas.parent bigint
+areas.lo bigint not null
+areas.hi bigint not null
+areas.shape bytea
+areas.official boolean not null default true
+areas.households integer
+areas.valid_from date not null default '0001-01-01'::date
+areas.valid_until date
+backdrops.kind text not null
+backdrops.shape jsonb not null
+calendar_days.day date not null
+calendar_days.kind text not null
+calendar_days.name text not null default ''::text
+cases.id bigint not null
+cases.number text not null
+cases.stage text not null
+cases.reported_at timestamp with time zone not null
+cases.title text not null default ''::text
+cases.address text not null default ''::text
+cases.channel text not null default ''::text
+cases.category bigint
+cases.hazard boolean not null default false
+cases.priority smallint not null default 3
+cases.lon double precision
+cases.lat double precision
+cases.area bigint
+cases.area_code bigint
+cases.cells bigint[] not null default '{}'::bigint[]
+cases.unit bigint
+cases.outcome text
+cases.confirmation text
+cases.solved boolean
+cases.satisfied smallint
+cases.reports integer not null default 1
+cases.filed_at timestamp with time zone
+cases.dispatched_at timestamp with time zone
+cases.due_at timestamp with time zone
+cases.handled_at timestamp with time zone
+cases.handled_by bigint
+cases.checked_by bigint
+cases.closed_at timestamp with time zone
+cases.overdue_at timestamp with time zone
+cases.merged_into bigint
+cases.before_merge text
+cases.version integer not null
+cases.tile bigint
+cases.words tsvector
+catalogues.version integer not null
+catalogues.name text not null
+catalogues.valid_from date not null
+categories.id bigint not null identity d
+categories.version integer not null
+categories.code text not null
+categories.layer text not null
+categories.major_zh text not null
+categories.major_en text not null default ''::text
+categories.name_zh text not null
+categories.name_en text not null default ''::text
+categories.unit_type text not null default ''::text
+categories.keywords text[] not null default '{}'::text[]
+categories.active boolean not null default true
+category_map.old_version integer not null
+category_map.old_code text not null
+category_map.new_version integer not null
+category_map.new_code text not null
+conditions.category bigint not null
+conditions.n integer not null
+conditions.text_zh text not null
+conditions.text_en text not null default ''::text
+conditions.limit_ text not null
+conditions.hazard boolean not null
+conditions.closing_zh text not null default ''::text
+conditions.closing_en text not null default ''::text
+contacts.id bigint not null identity d
+contacts.report_id bigint not null
+contacts.kind text not null
+contacts.masked text not null
+contacts.nonce bytea
+contacts.ciphertext bytea
+contacts.made_at timestamp with time zone not null default now()
+contacts.erased_at timestamp with time zone
+duty_rules.id bigint not null identity d
+duty_rules.category text not null default ''::text
+duty_rules.area_lo bigint
+duty_rules.area_hi bigint
+duty_rules.hours jsonb
+duty_rules.unit bigint not null
+duty_rules.co_units bigint[] not null default '{}'::bigint[]
+duty_rules.forbidden bigint[] not null default '{}'::bigint[]
+duty_rules.clause text not null default ''::text
+duty_rules.priority integer not null default 0
+duty_rules.auto boolean not null default false
+duty_rules.valid_from date not null default '0001-01-01'::date
+duty_rules.valid_until date
+facts.id bigint not null identity a
+facts.tx xid8 not null default pg_current_xact_id()
+facts.case_id bigint not null
+facts.seq integer not null
+facts.kind text not null
+facts.at timestamp with time zone not null
+facts.account bigint
+facts.post bigint
+facts.rule text
+facts.sets jsonb not null default '{}'::jsonb
+facts.says jsonb not null default '{}'::jsonb
+imports.id bigint not null identity d
+imports.source text not null
+imports.file text not null
+imports.began_at timestamp with time zone not null default now()
+imports.ended_at timestamp with time zone
+imports.read bigint not null default 0
+imports.made bigint not null default 0
+imports.known bigint not null default 0
+imports.refused bigint not null default 0
+levels.kind text not null
+levels.name_zh text not null
+levels.name_en text not null
+levels.rank integer not null
+levels."overlay" boolean not null default false
+migrations.number integer not null
+migrations.name text not null
+migrations.at timestamp with time zone not null default now()
+photos.id bigint not null identity d
+photos.case_id bigint not null
+photos.report_id bigint
+photos.step text not null default 'report'::text
+photos.sha256 bytea not null
+photos.mime text not null
+photos.width integer not null
+photos.height integer not null
+photos.bytes bytea not null
+photos.taken_at timestamp with time zone not null default now()
+posts.id bigint not null identity d
+posts.duty text not null
+posts.name_zh text not null
+posts.name_en text not null default ''::text
+posts.area bigint
+posts.unit bigint
+posts.phone text not null default ''::text
+readers.name text not null
+readers.tx xid8 not null default '0'::xid8
+readers.id bigint not null default 0
+reports.id bigint not null
+reports.code text
+reports.case_id bigint not null
+reports.received_at timestamp with time zone not null
+reports.reported_at timestamp with time zone not null
+reports.channel text not null
+reports.source text not null
+reports.source_key text
+reports.body_hash bytea
+reports.text text not null
+reports.address text not null default ''::text
+reports.lang text not null default 'zh'::text
+reports.lon double precision
+reports.lat double precision
+reports.raw_place jsonb
+reports.category text
+reports.extra jsonb
+sessions.token_hash bytea not null
+sessions.account bigint not null
+sessions.made_at timestamp with time zone not null default now()
+sessions.seen_at timestamp with time zone not null default now()
+sessions.ends_at timestamp with time zone not null
+settings.name text not null
+settings.value jsonb not null
+tasks.id bigint not null identity d
+tasks.case_id bigint not null
+tasks.kind text not null
+tasks.state text not null
+tasks.unit bigint
+tasks.limit_ text
+tasks.opened_at timestamp with time zone not null
+tasks.due_at timestamp with time zone
+tasks.accepted_at timestamp with time zone
+tasks.accepted_by bigint
+tasks.ended_at timestamp with time zone
+tasks.ended_by bigint
+tasks.result text not null default ''::text
+tenures.post bigint not null
+tenures.account bigint not null
+tenures.held_from timestamp with time zone not null default now()
+tenures.held_until timestamp with time zone
+units.id bigint not null identity d
+units.code text not null
+units.parent bigint
+units.kind text not null default ''::text
+units.name_zh text not null
+units.name_en text not null default ''::text
+units.phone text not null default ''::text
+units.active boolean not null default true
+
+accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
+accounts: accounts_login_check CHECK ((login = lower(login)))
+accounts: accounts_login_key UNIQUE (login)
+accounts: accounts_pkey PRIMARY KEY (id)
+api_keys: api_keys_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+api_keys: api_keys_pkey PRIMARY KEY (key_hash)
+areas: areas_check CHECK (((lo >= 0) AND (lo < hi)))
+areas: areas_check1 CHECK (((valid_until IS NULL) OR (valid_until > valid_from)))
+areas: areas_households_check CHECK ((households >= 0))
+areas: areas_kind_fkey FOREIGN KEY (kind) REFERENCES levels(kind)
+areas: areas_parent_fkey FOREIGN KEY (parent) REFERENCES areas(id)
+areas: areas_pkey PRIMARY KEY (id)
+backdrops: backdrops_pkey PRIMARY KEY (kind)
+calendar_days: calendar_days_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
+calendar_days: calendar_days_pkey PRIMARY KEY (day)
+cases: cases_check CHECK (((lon IS NULL) = (lat IS NULL)))
+cases: cases_check1 CHECK (((area IS NULL) = (area_code IS NULL)))
+cases: cases_check2 CHECK (((stage = 'merged'::text) = (merged_into IS NOT NULL)))
+cases: cases_check3 CHECK (((stage = 'merged'::text) = (before_merge IS NOT NULL)))
+cases: cases_check4 CHECK ((merged_into IS DISTINCT FROM id))
+cases: cases_confirmation_check CHECK ((confirmation = ANY (ARRAY['confirmed'::text, 'denied'::text])))
+cases: cases_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES cases(id)
+cases: cases_outcome_check CHECK ((outcome = ANY (ARRAY['solved'::text, 'stage_result'::text, 'explained'::text, 'cannot'::text, 'not_as_reported'::text])))
+cases: cases_pkey PRIMARY KEY (id)
+cases: cases_priority_check CHECK (((priority >= 1) AND (priority <= 4)))
+cases: cases_reports_check CHECK ((reports >= 1))
+cases: cases_satisfied_check CHECK (((satisfied >= 1) AND (satisfied <= 5)))
+cases: cases_stage_check CHECK ((stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text, 'closed'::text, 'rejected'::text, 'merged'::text])))
+cases: cases_version_check CHECK ((version >= 1))
+cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
+cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
+catalogues: catalogues_pkey PRIMARY KEY (version)
+categories: categories_layer_check CHECK ((layer = ANY (ARRAY['component'::text, 'event'::text, 'service'::text])))
+categories: categories_pkey PRIMARY KEY (id)
+categories: categories_version_code_key UNIQUE (version, code)
+categories: categories_version_fkey FOREIGN KEY (version) REFERENCES catalogues(version)
+category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES catalogues(version)
+category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
+category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
+conditions: conditions_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
+conditions: conditions_n_check CHECK ((n >= 1))
+conditions: conditions_pkey PRIMARY KEY (category, n)
+contacts: contacts_check CHECK (((erased_at IS NULL) = (ciphertext IS NOT NULL)))
+contacts: contacts_kind_check CHECK ((kind = ANY (ARRAY['phone'::text, 'email'::text, 'words'::text])))
+contacts: contacts_pkey PRIMARY KEY (id)
+contacts: contacts_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+duty_rules: duty_rules_check CHECK (((area_lo IS NULL) = (area_hi IS NULL)))
+duty_rules: duty_rules_pkey PRIMARY KEY (id)
+duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+facts: facts_pkey PRIMARY KEY (case_id, seq)
+facts: facts_seq_check CHECK ((seq >= 1))
+imports: imports_pkey PRIMARY KEY (id)
+levels: levels_pkey PRIMARY KEY (kind)
+levels: levels_rank_key UNIQUE (rank)
+migrations: migrations_pkey PRIMARY KEY (number)
+photos: photos_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+photos: photos_pkey PRIMARY KEY (id)
+photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+photos: photos_step_check CHECK ((step = ANY (ARRAY['report'::text, 'before'::text, 'after'::text, 'check'::text])))
+posts: posts_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+posts: posts_check CHECK (((area IS NULL) OR (unit IS NULL)))
+posts: posts_pkey PRIMARY KEY (id)
+posts: posts_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+readers: readers_pkey PRIMARY KEY (name)
+reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
+reports: reports_pkey PRIMARY KEY (id)
+sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+sessions: sessions_pkey PRIMARY KEY (token_hash)
+settings: settings_pkey PRIMARY KEY (name)
+tasks: tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+tasks: tasks_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'handle'::text, 'assist'::text, 'check'::text, 'callback'::text, 'recheck'::text])))
+tasks: tasks_pkey PRIMARY KEY (id)
+tasks: tasks_state_check CHECK ((state = ANY (ARRAY['open'::text, 'accepted'::text, 'done'::text, 'returned'::text, 'cancelled'::text])))
+tasks: tasks_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+tenures: tenures_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+tenures: tenures_check CHECK (((held_until IS NULL) OR (held_until > held_from)))
+tenures: tenures_pkey PRIMARY KEY (post, account, held_from)
+tenures: tenures_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
+units: units_code_key UNIQUE (code)
+units: units_parent_fkey FOREIGN KEY (parent) REFERENCES units(id)
+units: units_pkey PRIMARY KEY (id)
+
+CREATE UNIQUE INDEX accounts_login_key ON public.accounts USING btree (login)
+CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (id)
+CREATE UNIQUE INDEX api_keys_pkey ON public.api_keys USING btree (key_hash)
+CREATE UNIQUE INDEX areas_code ON public.areas USING btree (kind, code, valid_from)
+CREATE INDEX areas_parent ON public.areas USING btree (parent)
+CREATE UNIQUE INDEX areas_pkey ON public.areas USING btree (id)
+CREATE INDEX areas_span ON public.areas USING btree (lo, hi)
+CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
+CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
+CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC)
+CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
+CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
+CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
+CREATE INDEX cases_merged ON public.cases USING btree (merged_into) WHERE (merged_into IS NOT NULL)
+CREATE INDEX cases_newest ON public.cases USING btree (reported_at DESC, id DESC)
+CREATE INDEX cases_open ON public.cases USING btree (due_at, id) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
+CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
+CREATE INDEX cases_same ON public.cases USING btree (tile, category) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
+CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
+CREATE INDEX cases_words ON public.cases USING gin (words)
+CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
+CREATE UNIQUE INDEX categories_pkey ON public.categories USING btree (id)
+CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree (version, code)
+CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
+CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
+CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
+CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
+CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
+CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
+CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
+CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
+CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
+CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
+CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
+CREATE INDEX photos_case ON public.photos USING btree (case_id)
+CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
+CREATE INDEX posts_area ON public.posts USING btree (area)
+CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
+CREATE INDEX posts_unit ON public.posts USING btree (unit)
+CREATE UNIQUE INDEX readers_pkey ON public.readers USING btree (name)
+CREATE INDEX reports_case ON public.reports USING btree (case_id)
+CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
+CREATE UNIQUE INDEX reports_pkey ON public.reports USING btree (id)
+CREATE UNIQUE INDEX reports_source ON public.reports USING btree (source, source_key) WHERE (source_key IS NOT NULL)
+CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (token_hash)
+CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
+CREATE INDEX tasks_case ON public.tasks USING btree (case_id)
+CREATE UNIQUE INDEX tasks_one_open ON public.tasks USING btree (case_id, kind) WHERE ((state = ANY (ARRAY['open'::text, 'accepted'::text])) AND (kind = ANY (ARRAY['verify'::text, 'handle'::text, 'check'::text])))
+CREATE UNIQUE INDEX tasks_pkey ON public.tasks USING btree (id)
+CREATE INDEX tenures_account ON public.tenures USING btree (account)
+CREATE UNIQUE INDEX tenures_pkey ON public.tenures USING btree (post, account, held_from)
+CREATE UNIQUE INDEX units_code_key ON public.units USING btree (code)
+CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
+
+CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
+CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
+
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception '% is append-only: % refused', tg_table_name, tg_op
+        using errcode = 'restrict_violation';
+end $function$
+
+CREATE OR REPLACE FUNCTION public.refuse_report_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if (to_jsonb(new) - 'case_id') is distinct from (to_jsonb(old) - 'case_id') then
+        raise exception 'a report is immutable' using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $function$
+

@@ -1,0 +1,56 @@
+"""The schema as the database itself describes it, to be compared and read.
+
+`python -m tests.schema` writes `store/schema.sql` anew.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from zhongshu.link.embedded import Embedded
+from zhongshu.store.db import Tx
+from zhongshu.store.migrate import migrate
+
+PATH = Path(__file__).parents[1] / "src/zhongshu/store/schema.sql"
+_QUERIES = (
+    # Columns, with type, default and whether they must be there.
+    "select format('%I.%I %s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),"
+    " case when a.attnotnull then ' not null' else '' end,"
+    " case when a.attidentity <> '' then ' identity ' || a.attidentity::text"
+    "  when d.oid is not null then ' default ' || pg_get_expr(d.adbin, d.adrelid) else '' end)"
+    " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+    " left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"
+    " where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' order by c.relname, a.attnum",
+    "select format('%s: %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))"
+    " from pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n' order by 1",
+    "select indexdef from pg_indexes where schemaname = 'public' order by indexname",
+    "select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal order by 1",
+    "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace order by proname",
+)
+
+
+def described(connection: Tx) -> str:
+    """Return the schema of a database, one thing a line."""
+    parts = ["-- What the migrations add up to. Written by “make schema”; a test compares."]
+    for query in _QUERIES:
+        parts.append("")
+        parts += [str(row[0]) for row in connection.execute(query)]  # type: ignore[arg-type]
+    return "\n".join(parts) + "\n"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="zhongshu-schema-") as made:
+        Path(made).chmod(0o755)
+        with (
+            Embedded(Path(made)) as server,
+            psycopg.connect(server.url, autocommit=True) as connection,
+        ):
+            migrate(connection)
+            PATH.write_text(described(connection), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Every route names its permission, and nobody gets through without it."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from tests.web.hub import hub_on
+from zhongshu.core.access import Permission
+from zhongshu.store.db import Database
+from zhongshu.web.app import create_app
+from zhongshu.web.guard import Anybody, Needs
+
+#: Made by the framework, and public: the description of the interface.
+DESCRIBED = {"/api/v1/openapi.json"}
+
+
+def guards(route: APIRoute) -> list[Needs | Anybody]:
+    return [d.call for d in route.dependant.dependencies if isinstance(d.call, Needs | Anybody)]
+
+
+def test_every_route_names_one_permission(db: Database) -> None:
+    app = create_app(hub_on(db))
+    routes = [r for r in app.routes if isinstance(r, APIRoute)]
+    assert len(routes) > 35
+    for route in routes:
+        if route.path not in DESCRIBED:
+            assert len(guards(route)) == 1, route.path
+            assert isinstance(guards(route)[0].permission, Permission)
+
+
+def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
+    app = create_app(hub_on(db))
+    with TestClient(app) as client:
+        for route in app.routes:
+            if not isinstance(route, APIRoute) or isinstance(guards(route)[0], Anybody):
+                continue
+            path = route.path.format(number="261124-1", act="note", photo_id=1, contact_id=1)
+            for method in route.methods or ():
+                answer = client.request(method, path, follow_redirects=False)
+                assert answer.status_code in (401, 422), (method, path)
+
+
+@pytest.mark.parametrize("word", ["checkin", "check-in", "rank", "score", "points", "track-person"])
+def test_no_route_is_about_scoring_people(db: Database, word: str) -> None:
+    app = create_app(hub_on(db))
+    assert not [r for r in app.routes if word in getattr(r, "path", "")]

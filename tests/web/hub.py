@@ -1,0 +1,24 @@
+"""A hub to test through HTTP: a clock that is told the time, chance that repeats."""
+
+from __future__ import annotations
+
+from tests.factories import KEY, NOW, same_random
+from zhongshu.flow import signin
+from zhongshu.store import accounts
+from zhongshu.store.db import Database
+from zhongshu.web.hub import Hub
+
+
+def hub_on(db: Database) -> Hub:
+    """Return a hub at `NOW`."""
+    return Hub(db=db, clock=lambda: NOW, random=same_random(), key=KEY)
+
+
+def key_for(db: Database, login: str) -> dict[str, str]:
+    """Return the headers of an API key for one of the cast."""
+    token = f"zs_{login}"
+    with db.transaction() as tx:
+        found = accounts.by_login(tx, login)
+        assert found is not None
+        accounts.add_key(tx, found.id, signin.token_hash(token.encode()), name=login)
+    return {"Authorization": f"Bearer {token}"}
