@@ -42,4 +42,7 @@ def hire(tx: Tx) -> None:
             (duty, duty, area, unit),
         ).fetchone()
         assert post is not None
-        tx.execute("insert into tenures (post, account) values (%s, %s)", (post[0], row[0]))
+        tx.execute(
+            "insert into tenures (post, account, held_from) values (%s, %s, '2026-01-01')",
+            (post[0], row[0]),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
@@ -16,27 +17,40 @@ from zhongshu.web.guard import Anybody, Needs
 DESCRIBED = {"/api/v1/openapi.json"}
 
 
+def walk(app: FastAPI) -> list[tuple[str, APIRoute]]:
+    """Return every route with its whole path, those of included routers too."""
+    found: list[tuple[str, APIRoute]] = []
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            found.append((route.path, route))
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            prefix = route.include_context.prefix  # type: ignore[attr-defined]
+            found += [(prefix + r.path, r) for r in router.routes if isinstance(r, APIRoute)]
+    return found
+
+
 def guards(route: APIRoute) -> list[Needs | Anybody]:
     return [d.call for d in route.dependant.dependencies if isinstance(d.call, Needs | Anybody)]
 
 
 def test_every_route_names_one_permission(db: Database) -> None:
     app = create_app(hub_on(db))
-    routes = [r for r in app.routes if isinstance(r, APIRoute)]
+    routes = walk(app)
     assert len(routes) > 35
-    for route in routes:
-        if route.path not in DESCRIBED:
-            assert len(guards(route)) == 1, route.path
+    for path, route in routes:
+        if path not in DESCRIBED:
+            assert len(guards(route)) == 1, path
             assert isinstance(guards(route)[0].permission, Permission)
 
 
 def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
     app = create_app(hub_on(db))
     with TestClient(app) as client:
-        for route in app.routes:
-            if not isinstance(route, APIRoute) or isinstance(guards(route)[0], Anybody):
+        for whole, route in walk(app):
+            if isinstance(guards(route)[0], Anybody):
                 continue
-            path = route.path.format(number="261124-1", act="note", photo_id=1, contact_id=1)
+            path = whole.format(number="261124-1", act="note", photo_id=1, contact_id=1)
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)
                 assert answer.status_code in (401, 422), (method, path)
@@ -45,4 +59,4 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
 @pytest.mark.parametrize("word", ["checkin", "check-in", "rank", "score", "points", "track-person"])
 def test_no_route_is_about_scoring_people(db: Database, word: str) -> None:
     app = create_app(hub_on(db))
-    assert not [r for r in app.routes if word in getattr(r, "path", "")]
+    assert not [path for path, _ in walk(app) if word in path]

@@ -64,7 +64,9 @@ def test_four_accounts_take_a_report_to_its_end_and_its_code_shows_it(
         assert answer.status_code == 200, answer.text
         assert answer.json()["stage"] == stage
         assert client.get(f"/api/v1/reports/{made['code']}").json()["stage"] == stage
-    rated = client.post(f"/api/v1/reports/{made['code']}/rate", json={"solved": True, "satisfied": 5})
+    rated = client.post(
+        f"/api/v1/reports/{made['code']}/rate", json={"solved": True, "satisfied": 5}
+    )
     assert rated.status_code == 200
     kinds = [fact["kind"] for fact in rated.json()["history"]]
     assert kinds == ["case:reported", "case:dispatched", "case:accepted", "case:handled", "case:passed", "case:closed", "case:rated"]  # fmt: skip
@@ -197,7 +199,7 @@ def test_a_filter_that_cannot_be_read_is_named(
 ) -> None:
     answer = client.get(f"/api/v1/cases?{query}", headers=sender)
     assert answer.status_code == 422
-    assert answer.json()["field"] == query.split("=")[0]
+    assert answer.json()["field"] == query.split("=", maxsplit=1)[0]
 
 
 def test_a_body_too_large_is_refused_before_it_is_read_whole(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, NewType
@@ -73,7 +74,10 @@ class Refused(Exception):
     remedy: ClassVar[str] = ""
 
     def __init__(self, field: str, value: object = None, **details: object) -> None:
-        shown = value if isinstance(value, str | int | float | None) else str(value)
+        plain = isinstance(value, str | int | None) or (
+            isinstance(value, float) and math.isfinite(value)
+        )
+        shown = value if plain else str(value)
         if isinstance(shown, str) and len(shown) > 120:
             shown = f"{shown[:117]}…"
         self.field = field

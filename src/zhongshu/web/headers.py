@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -22,10 +23,6 @@ MAX_BODY = 16 * 1024 * 1024
 UNLIMITED = frozenset({"/api/v1/reports/bulk"})
 
 
-class BodyTooLarge(Exception):
-    """More bytes came than a request may carry."""
-
-
 class Headers:
     """The outermost layer of the application."""
 
@@ -37,20 +34,17 @@ class Headers:
             await self._app(scope, receive, send)
             return
         carried = 0
-        started = False
 
         async def limited() -> Message:
             nonlocal carried
             message = await receive()
             carried += len(message.get("body", b""))
             if carried > MAX_BODY and scope["path"] not in UNLIMITED:
-                raise BodyTooLarge
+                raise HTTPException(413)
             return message
 
         async def with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -60,22 +54,4 @@ class Headers:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        try:
-            await self._app(scope, limited, with_headers)
-        except BodyTooLarge:
-            if not started:
-                await _refuse(with_headers)
-
-
-async def _refuse(send: Send) -> None:
-    body = (
-        b'{"type":"/problems/BodyTooLarge","title":"The request is larger than 16 MB.","status":413,'
-        b'"field":"body","value":null,"remedy":"Send less at once; use /api/v1/reports/bulk for many reports."}'
-    )
-    await send(
-        {
-            "type": "http.response.start", "status": 413,
-            "headers": [(b"content-type", b"application/problem+json"), (b"connection", b"close")],
-        }
-    )  # fmt: skip
-    await send({"type": "http.response.body", "body": body})
+        await self._app(scope, limited, with_headers)

@@ -32,6 +32,12 @@ class DatabaseAway(Refused):
     remedy = "Try again in a few seconds."
 
 
+class BodyTooLarge(Refused):
+    status = 413
+    message = "The request is larger than 16 MB."
+    remedy = "Send less at once; use /api/v1/reports/bulk for many reports."
+
+
 class Odd(Refused):
     message = "%(field)s holds characters that cannot be stored."
     remedy = "Send plain text in UTF-8."
@@ -57,6 +63,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 413:
+            return answer(request, BodyTooLarge("body"))
         if error.status_code == 404:
             return answer(request, NoSuchPage("path", request.url.path))
         return answer(

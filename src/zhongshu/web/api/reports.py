@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.types import Receive
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Act, Case
@@ -89,14 +91,19 @@ async def bulk(
     request: Request, actor: Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))]
 ) -> StreamingResponse:
     """Take a stream of reports in, one JSON object a line; answer a line for each, in order."""
-    return StreamingResponse(
+    return _Conversation(
         _answers(request, source=f"api:{actor.account}"), media_type="application/x-ndjson"
     )
 
 
-async def _answers(request: Request, *, source: str) -> AsyncIterator[bytes]:
-    import asyncio  # noqa: PLC0415 — only here
+class _Conversation(StreamingResponse):
+    """Answers while the request still speaks: nobody else may listen to it meanwhile."""
 
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        await asyncio.Event().wait()
+
+
+async def _answers(request: Request, *, source: str) -> AsyncIterator[bytes]:
     hub: Hub = request.app.state.hub
     waiting: list[tuple[int, bytes]] = []
     rest, number = b"", 0
