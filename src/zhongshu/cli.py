@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -14,8 +14,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from granian.constants import Interfaces
-from granian.server import Server
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 from rich.progress import Progress as RichProgress
@@ -35,7 +33,7 @@ from zhongshu.flow.city import load
 from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
 from zhongshu.flow.verify import ledger
-from zhongshu.link import checks, holidays, tables
+from zhongshu.link import checks, holidays, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
@@ -314,16 +312,20 @@ def _serve(*, demo: bool) -> None:
             _build_demo(hub, settings)
             _enliven(hub, stop)
         jobs.run(hub.db, clock=main.clock, stop=stop)
-        # Web processes inherit where the database is.
-        os.environ["ZHONGSHU_DATABASE_URL"] = url
-        os.environ["ZHONGSHU_FOLDER"] = str(main.folder(settings))
-        out.print(f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk. Ctrl-C stops.")  # fmt: skip
+        out.print(
+            f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
+            " Ctrl-C stops."
+        )
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sig, lambda *_: stop.set())
         try:
-            Server(
-                "zhongshu.main:application", factory=True, address=settings.host, port=settings.port,
-                interface=Interfaces.ASGI, workers=settings.workers, respawn_failed_workers=True,
-                workers_kill_timeout=5, log_access=False,
-            ).serve()  # fmt: skip
+            webserver.keep(
+                "zhongshu.main:application", host=settings.host, port=settings.port,
+                workers=settings.workers, stop=stop,
+                environment={
+                    "ZHONGSHU_DATABASE_URL": url, "ZHONGSHU_FOLDER": str(main.folder(settings)),
+                },
+            )  # fmt: skip
         finally:
             stop.set()
             hub.db.close()

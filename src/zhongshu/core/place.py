@@ -105,20 +105,27 @@ def neighbours(square: int) -> tuple[int, ...]:
 _A = 6_378_245.0  # Krasovsky 1940, the ellipsoid the published shift is written on
 _EE = 0.006_693_421_622_965_943
 _BD_TURN = math.pi * 3000.0 / 180.0
-#: A coarse outline of mainland China with Hainan (lon, lat): nothing outside is shifted.
-#: Hong Kong, Macao and Taiwan lie outside: the shift is not applied there.
+#: A coarse outline of mainland China with Hainan (lon, lat), drawn a little outside the
+#: border so that every county seat is in: nothing outside is shifted. Hong Kong, Macao,
+#: Taiwan and the islands of the South China Sea lie outside; the shift is not applied there.
 _CHINA = np.array(
     [
-        (73.4, 39.4), (74.9, 37.0), (78.0, 34.2), (78.7, 31.3), (81.2, 29.9), (85.0, 28.2),
-        (88.1, 27.8), (91.8, 27.6), (94.2, 29.1), (97.4, 27.9), (98.7, 25.8), (97.5, 23.9),
-        (99.4, 22.0), (101.7, 21.1), (105.4, 23.2), (106.7, 21.9), (108.0, 21.4), (108.3, 18.1),
-        (111.3, 18.4), (111.4, 21.3), (113.5, 22.1), (114.5, 22.55), (117.0, 23.2), (118.5, 24.3),
-        (119.8, 25.4), (121.7, 27.5), (122.8, 30.1), (121.9, 32.0), (120.4, 34.4), (119.6, 35.2),
-        (122.8, 37.2), (120.9, 38.4), (121.4, 38.6), (124.2, 39.7), (126.9, 41.6), (128.2, 41.9),
-        (130.7, 42.3), (131.4, 44.8), (133.2, 45.0), (134.8, 48.4), (130.9, 47.8), (127.6, 49.9),
-        (125.4, 53.1), (120.9, 53.4), (119.9, 52.4), (117.6, 49.6), (116.0, 48.0), (119.9, 46.8),
-        (115.8, 45.4), (111.9, 45.1), (111.9, 43.7), (105.0, 41.5), (96.4, 42.8), (91.0, 45.3),
-        (87.8, 49.2), (85.5, 47.1), (82.3, 45.6), (80.2, 42.1), (76.8, 40.4), (73.7, 39.9),
+        (73.3, 39.5), (74.7, 37.0), (78.0, 34.2), (78.7, 31.3), (81.0, 29.9), (85.0, 28.0),
+        (86.0, 27.8), (88.0, 27.8), (88.8, 27.2), (89.1, 27.3), (89.6, 28.1), (91.8, 27.6),
+        (94.2, 29.0), (97.4, 27.9), (98.6, 25.8), (97.5, 24.8), (97.5, 23.8), (98.8, 23.2),
+        (99.0, 22.0), (100.1, 21.4), (101.7, 21.0), (105.4, 23.0), (106.6, 21.9), (108.0, 21.4),
+        (108.3, 18.0), (109.6, 18.0), (111.3, 18.4), (111.4, 21.3), (113.3, 21.9),
+        (113.53, 22.07), (113.542, 22.15), (113.535, 22.205), (113.56, 22.214), (113.65, 22.2),
+        (113.8, 22.3), (113.95, 22.49), (114.05, 22.505), (114.12, 22.53), (114.23, 22.555),
+        (114.35, 22.57), (114.55, 22.4), (117.0, 23.1), (118.3, 24.35), (119.95, 25.3),
+        (121.8, 27.5), (122.9, 30.1), (122.0, 32.0), (120.5, 34.4), (119.7, 35.2), (122.8, 36.7),
+        (122.9, 37.6), (120.9, 38.4), (121.2, 38.6), (124.2, 39.6), (126.9, 41.4), (128.2, 41.3),
+        (128.3, 41.9), (130.7, 42.3), (131.4, 44.8), (133.3, 45.0), (135.1, 48.5), (130.9, 48.1),
+        (130.6, 49.0), (129.6, 49.45), (128.6, 49.7), (127.8, 49.8), (127.65, 50.3), (126.9, 51.5), (125.6, 53.2), (123.5, 53.7), (120.9, 53.4),
+        (119.9, 52.4), (119.1, 50.2), (117.3, 49.7), (115.8, 48.2), (115.6, 47.6), (119.6, 46.8),
+        (115.8, 45.4), (111.8, 45.1), (111.8, 43.6), (105.0, 41.5), (96.4, 42.8), (91.1, 45.3),
+        (91.1, 46.7), (90.2, 47.7), (87.8, 49.3), (85.5, 48.2), (85.5, 47.2), (83.0, 47.3), (82.2, 45.6), (79.8, 45.0),
+        (80.3, 44.3), (80.1, 42.1), (76.8, 40.8), (73.6, 40.1),
     ]
 )  # fmt: skip
 
@@ -139,50 +146,61 @@ def from_wgs84(point: Point, datum: Datum) -> Point:
 
 def many_from_wgs84(lon: Floats, lat: Floats, datum: Datum) -> tuple[Floats, Floats]:
     """Return many places in ``datum``, given in WGS-84."""
-    match datum:
-        case Datum.WGS84 | Datum.CGCS2000:
-            return lon, lat
-        case Datum.GCJ02:
-            return _shifted(lon, lat)
-        case Datum.BD09:
-            return _gcj_to_bd(*_shifted(lon, lat))
+    formula = _FORMULAS.get(datum)
+    if formula is None:
+        return lon, lat
+    here = in_china(lon, lat)
+    x, y = lon.copy(), lat.copy()
+    x[here], y[here] = formula(lon[here], lat[here])
+    return x, y
 
 
 def many_to_wgs84(lon: Floats, lat: Floats, datum: Datum) -> tuple[Floats, Floats]:
     """Return many places in WGS-84, given in ``datum``; exact to less than a millimetre.
 
     The published shift has no closed inverse: it is found by fixed-point steps, each of
-    which shrinks the error a hundredfold.
+    which shrinks the error a hundredfold. Whether a place is shifted at all is judged by
+    where it comes out, for that is where it was judged going in.
     """
-    match datum:
-        case Datum.WGS84 | Datum.CGCS2000:
-            return lon, lat
-        case Datum.GCJ02:
-            forward = _shifted
-        case Datum.BD09:
-            forward = _bd_of_wgs
+    formula = _FORMULAS.get(datum)
+    if formula is None:
+        return lon, lat
     x, y = lon.copy(), lat.copy()
+    near = _near_china(lon, lat)
+    given_x, given_y = lon[near], lat[near]
+    back_x, back_y = given_x.copy(), given_y.copy()
     for _ in range(6):
-        there_x, there_y = forward(x, y)
-        x, y = x + (lon - there_x), y + (lat - there_y)
+        there_x, there_y = formula(back_x, back_y)
+        back_x, back_y = back_x + (given_x - there_x), back_y + (given_y - there_y)
+    shifted = in_china(back_x, back_y)
+    x[near] = np.where(shifted, back_x, given_x)
+    y[near] = np.where(shifted, back_y, given_y)
     return x, y
 
 
 def in_china(lon: Floats, lat: Floats) -> NDArray[np.bool_]:
     """Say for each place whether the shifted datums apply there (even-odd rule)."""
     inside = np.zeros(lon.shape, dtype=bool)
+    near = _near_china(lon, lat)
+    x, y = lon[near], lat[near]
+    within = np.zeros(x.shape, dtype=bool)
     x1, y1 = _CHINA[-1]
     for x2, y2 in _CHINA:
-        crosses = (y1 > lat) != (y2 > lat)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            at = (x2 - x1) * (lat - y1) / (y2 - y1) + x1
-        inside ^= crosses & (lon < at)
+        if y1 != y2:
+            within ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
         x1, y1 = x2, y2
+    inside[near] = within
     return inside
 
 
-def _shifted(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    """WGS-84 to GCJ-02, by the formula in public use."""
+def _near_china(lon: Floats, lat: Floats) -> NDArray[np.bool_]:
+    """Say which places lie in the outline's box and a bit (the shifts are below 0.02°)."""
+    (west, south), (east, north) = _CHINA.min(axis=0) - 0.02, _CHINA.max(axis=0) + 0.02
+    return (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+
+
+def _gcj_of_wgs(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """WGS-84 to GCJ-02, by the formula in public use, wherever it is."""
     x, y = lon - 105.0, lat - 35.0
     root = np.sqrt(np.abs(x))
     wave = 20.0 * np.sin(6.0 * x * np.pi) + 20.0 * np.sin(2.0 * x * np.pi)
@@ -196,22 +214,18 @@ def _shifted(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     magic = 1 - _EE * np.sin(phi) ** 2
     dlat = north * 180.0 / (_A * (1 - _EE) / (magic * np.sqrt(magic)) * np.pi)
     dlon = east * 180.0 / (_A / np.sqrt(magic) * np.cos(phi) * np.pi)
-    here = in_china(lon, lat)
-    return lon + np.where(here, dlon, 0.0), lat + np.where(here, dlat, 0.0)
-
-
-def _gcj_to_bd(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    z = np.sqrt(lon * lon + lat * lat) + 0.00002 * np.sin(lat * _BD_TURN)
-    theta = np.arctan2(lat, lon) + 0.000003 * np.cos(lon * _BD_TURN)
-    here = in_china(lon, lat)
-    return (
-        np.where(here, z * np.cos(theta) + 0.0065, lon),
-        np.where(here, z * np.sin(theta) + 0.006, lat),
-    )
+    return lon + dlon, lat + dlat
 
 
 def _bd_of_wgs(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    return _gcj_to_bd(*_shifted(lon, lat))
+    """WGS-84 to BD-09: Baidu's turn on top of GCJ-02."""
+    x, y = _gcj_of_wgs(lon, lat)
+    z = np.sqrt(x * x + y * y) + 0.00002 * np.sin(y * _BD_TURN)
+    theta = np.arctan2(y, x) + 0.000003 * np.cos(x * _BD_TURN)
+    return z * np.cos(theta) + 0.0065, z * np.sin(theta) + 0.006
+
+
+_FORMULAS = {Datum.GCJ02: _gcj_of_wgs, Datum.BD09: _bd_of_wgs}
 
 
 class Projection:

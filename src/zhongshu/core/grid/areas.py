@@ -64,13 +64,31 @@ class Area:
     valid_until: date | None = None
 
     def valid(self, on: date) -> bool:
+        """Say whether this version of the area holds on a day."""
         return self.valid_from <= on and (self.valid_until is None or on < self.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An area as a file tells it, before it has an identity and a span. ``row``: from 1;
+    0 where it does not come from a file.
+    """
+
+    code: str
+    kind: str
+    name: Name
+    parent_code: str | None
+    shape: BaseGeometry | None
+    households: int | None = None
+    row: int = 0
 
 
 #: The whole line. Roots divide it; it fits a bigint with room to add two codes.
 LINE = Span(0, 2**62)
-#: Room is left for this many times the children an area has when it is divided.
-_GROWTH = 8
+#: A child takes at most this part of the room left, so that every level costs four bits.
+_FEWEST = 16
+#: Room is left for this many times the children an area has, counting the new ones.
+_GROWTH = 4
 
 
 class NoRoom(Refused):
@@ -86,14 +104,24 @@ def allot(parent: Span, taken: Sequence[Span], count: int, *, name: str = "") ->
     if count == 0:
         return ()
     used = max((span.hi for span in taken), default=parent.lo + 1)
-    width = max((span.hi - span.lo for span in taken), default=0)
-    if not width:
-        width = (parent.hi - parent.lo - 1) // max(16, _GROWTH * count)
-    if width and used + width * count > parent.hi:
-        width = (parent.hi - used) // (2 * count)
+    # A share of what is left, and never all of it: the ten-thousandth child added one by
+    # one still gets a span that can be divided.
+    width = (parent.hi - used) // max(_FEWEST, _GROWTH * (len(taken) + count))
     if width < 1:
         raise NoRoom("area", name, count=count)
     return tuple(Span(used + i * width, used + (i + 1) * width) for i in range(count))
+
+
+def at(areas: Iterable[Area], day: date) -> tuple[Area, ...]:
+    """Return the versions that hold on a day: at most one of each kind and code."""
+    found: dict[tuple[str, str], Area] = {}
+    for area in areas:
+        if area.valid(day):
+            key = (area.kind, area.code)
+            # Two versions that overlap in time are a mistake of the data: the newer counts.
+            if key not in found or found[key].valid_from < area.valid_from:
+                found[key] = area
+    return tuple(found.values())
 
 
 class Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from zhongshu.core.place import METRES_PER_DEGREE
 
-#: A clipped piece smaller than this share of a full square joins its neighbour.
+#: A clipped piece smaller than this share of a full square joins a neighbour.
 SLIVER = 0.25
 
 
@@ -25,10 +26,13 @@ class Cell:
     shape: BaseGeometry
 
 
-def make_cells(polygon: BaseGeometry, *, size_m: float = 100.0) -> tuple[Cell, ...]:
-    """Divide a polygon (WGS-84 degrees) into cells of about ``size_m`` metres.
+def make_cells(
+    polygon: BaseGeometry, *, size_m: float = 100.0, min_share: float = SLIVER
+) -> tuple[Cell, ...]:
+    """Divide a valid polygon (WGS-84 degrees) into cells of about ``size_m`` metres.
 
-    Together the cells cover the polygon exactly, and no two overlap.
+    Together the cells cover the polygon, and no two overlap, both to rounding. A piece
+    smaller than ``min_share`` of a full square is joined to a neighbour.
     """
     west, south, east, north = polygon.bounds
     high = size_m / METRES_PER_DEGREE
@@ -41,38 +45,57 @@ def make_cells(polygon: BaseGeometry, *, size_m: float = 100.0) -> tuple[Cell, .
     squares = shapely.box(x[column], y[row], x[column + 1], y[row + 1])
     shapely.prepare(polygon)
     near = shapely.intersects(polygon, squares)
-    clipped = shapely.intersection(squares[near], polygon)
-    keep = shapely.area(clipped) > 0
-    pieces = _without_slivers(list(clipped[keep]), full=(x[1] - x[0]) * (y[1] - y[0]))
+    # A square cut in two by the border becomes two pieces: no cell lies in two places.
+    parts = shapely.get_parts(shapely.get_parts(shapely.intersection(squares[near], polygon)))
+    kept = [part for part in parts if part.area > 0]
+    full = (x[1] - x[0]) * (y[1] - y[0])
+    pieces = _without_slivers(kept, smallest=min_share * full)
     pieces.sort(key=lambda shape: _reading_order(shape, north, (north - south) / rows))
     return tuple(Cell(number=n, shape=shape) for n, shape in enumerate(pieces, start=1))
 
 
-def _without_slivers(pieces: list[BaseGeometry], *, full: float) -> list[BaseGeometry]:
-    """Join each piece that is too small to the neighbour it shares the longest border with."""
-    small = {i for i, piece in enumerate(pieces) if piece.area < SLIVER * full}
-    if not small or len(pieces) == 1:
-        return pieces
-    tree = shapely.STRtree(pieces)
-    joins: dict[int, list[BaseGeometry]] = {}
-    lonely: list[BaseGeometry] = []
-    for i in sorted(small):
-        shared = {
-            int(j): shapely.intersection(pieces[i], pieces[j]).length
-            for j in tree.query(pieces[i], predicate="intersects")
-            if int(j) not in small
-        }
-        best = max(sorted(shared), key=lambda j: shared[j]) if shared else None
-        if best is None or shared[best] == 0:
-            lonely.append(pieces[i])
-        else:
-            joins.setdefault(best, []).append(pieces[i])
-    kept = [
-        shapely.union_all([piece, *joins[i]]) if i in joins else piece
-        for i, piece in enumerate(pieces)
-        if i not in small
+def _without_slivers(pieces: list[BaseGeometry], *, smallest: float) -> list[BaseGeometry]:
+    """Join each piece that is too small to the neighbour it shares the longest border with.
+
+    The smallest goes first, and joined pieces may join again, so that a thin strip ends as
+    a few long cells. A piece without neighbours (an islet) stays what it is.
+    """
+    borders = _borders(pieces)
+    members = {i: [i] for i in range(len(pieces))}
+    area = {i: float(piece.area) for i, piece in enumerate(pieces)}
+    waiting = [(size, i) for i, size in area.items() if size < smallest]
+    heapq.heapify(waiting)
+    while waiting:
+        size, i = heapq.heappop(waiting)
+        if i not in members or area[i] != size or not borders[i]:
+            continue
+        into = max(sorted(borders[i]), key=lambda j: borders[i][j])
+        members[into] += members.pop(i)
+        area[into] += size
+        for other, length in borders.pop(i).items():
+            del borders[other][i]
+            if other != into:
+                borders[into][other] = borders[into].get(other, 0.0) + length
+                borders[other][into] = borders[into][other]
+        if area[into] < smallest:
+            heapq.heappush(waiting, (area[into], into))
+    return [
+        pieces[i] if own == [i] else shapely.union_all([pieces[j] for j in own])
+        for i, own in members.items()
     ]
-    return kept + lonely
+
+
+def _borders(pieces: list[BaseGeometry]) -> dict[int, dict[int, float]]:
+    """Return, for each piece, the lengths of the borders it shares with others."""
+    borders: dict[int, dict[int, float]] = {i: {} for i in range(len(pieces))}
+    shapes = np.array(pieces, dtype=object)
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    one, other = one[one < other], other[one < other]
+    lengths = shapely.length(shapely.intersection(shapes[one], shapes[other]))
+    for i, j, length in zip(one.tolist(), other.tolist(), lengths.tolist(), strict=True):
+        if length > 0:
+            borders[i][j] = borders[j][i] = length
+    return borders
 
 
 def _reading_order(shape: BaseGeometry, north: float, high: float) -> tuple[int, float, float]:

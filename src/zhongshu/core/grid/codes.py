@@ -55,7 +55,7 @@ class CodeRule:
     def below(self, parent: str, number: int) -> str:
         """Return the code of the ``number``-th area right below ``parent``."""
         width = self.digits[-1]
-        if len(parent) != self.length - width or not parent.isdigit():
+        if len(parent) != self.length - width or not (parent.isascii() and parent.isdigit()):
             raise BadCode("parent", parent, digits=self.length - width)
         if not 0 <= number < 10**width:
             raise CodeFull("code", number, digits=width)

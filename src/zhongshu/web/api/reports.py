@@ -99,7 +99,7 @@ async def bulk(
 class _Conversation(StreamingResponse):
     """Answers while the request still speaks: nobody else may listen to it meanwhile."""
 
-    async def listen_for_disconnect(self, receive: Receive) -> None:
+    async def listen_for_disconnect(self, receive: Receive) -> None:  # noqa: ARG002
         await asyncio.Event().wait()
 
 
