@@ -1,0 +1,193 @@
+"""What people do, in a real Chromium, on the demo as a newcomer starts it."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.demo_server import Demo, running
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
+]
+FLAGS = [
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with running() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser, demo: Demo) -> Iterator:
+    """Return a maker of pages: each with its own cookies; scripts' errors fail the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def make(who: str = "", *, lang: str = "zh", width: int = 1280, scripts: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, java_script_enabled=scripts,
+            locale="zh-CN" if lang == "zh" else "en-US", reduced_motion="reduce",
+        )  # fmt: skip
+        contexts.append(context)
+        context.add_cookies([{"name": "lang", "value": lang, "url": demo.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "request",
+            lambda r: None
+            if r.url.startswith((demo.url, "blob:", "data:"))
+            else errors.append(f"asked elsewhere: {r.url}"),
+        )
+        if who:
+            page.goto(f"{demo.url}/login")
+            page.fill("#login", who)
+            page.fill("#password", demo.password)
+            page.click("main button")
+            expect(page).to_have_url(re.compile("/desk"))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def photo() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (400, 300), "#888").save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_hands(
+    demo: Demo, new_page
+) -> None:
+    wall = new_page("supervisor")
+    wall.goto(f"{demo.url}/wall")
+    wall.wait_for_selector("#live[data-state=on]", timeout=30_000)
+    wall.wait_for_selector("#city-map[data-ready=yes]", timeout=60_000)
+
+    # Without a script: the pin's fields are filled as the form would.
+    door = new_page(scripts=False, width=360)
+    door.goto(f"{demo.url}/report")
+    door.check("input[name=group][value=light]")
+    door.fill("#text", "门口的路灯不亮了，晚上看不见路")
+    door.fill("#address", "湖滨街道8号")
+    door.set_input_files("#photo", {"name": "lamp.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    door.locator("input[name=lon]").evaluate("(e) => { e.value = '113.6251' }")
+    door.locator("input[name=lat]").evaluate("(e) => { e.value = '34.7433' }")
+    pressed = time.monotonic()
+    door.click("text=提交上报")
+    code = door.locator(".code").inner_text()
+    number = door.locator("dl.about dd").first.inner_text()
+    wall.wait_for_selector(f'#feed a[href="/cases/{number}"]', timeout=10_000)
+    assert time.monotonic() - pressed < 3  # the page, the photo and the screen together
+
+    for who, button, fills in (
+        ("dispatcher", "派遣", {}),
+        ("handler", "接单", {}),
+        ("handler", "处置完成", {"#handle-note": "已更换灯泡"}),
+        ("checker", "核查通过", {}),
+        ("acceptor", "结案", {}),
+    ):
+        page = new_page(who)
+        page.goto(f"{demo.url}/cases/{number}")
+        for field, text in fills.items():
+            page.fill(field, text)
+        page.locator(f"button:text-is('{button}')").first.click()
+        expect(page.locator(".facts li").last).to_contain_text(
+            {"派遣": "派遣", "接单": "接单", "处置完成": "处置完成"}.get(button, button)
+        )
+
+    door.goto(f"{demo.url}/track")
+    door.fill("#code", code.lower())
+    door.click("text=查看进度")
+    expect(door.locator("main")).to_contain_text("已结案")
+    expect(door.locator("main")).to_contain_text("由处置人以外的人员核查：已完成")
+    assert door.locator(".photos img").count() == 1
+    door.check("input[name=solved][value=yes]")
+    door.check("input[name=satisfied][value='5']")
+    door.click("button:text-is('提交')")
+    expect(door.locator(".facts li").last).to_contain_text("已评价")
+
+
+def test_the_handler_is_not_offered_the_check_of_his_own_work(demo: Demo, new_page) -> None:
+    page = new_page("checker")
+    page.goto(f"{demo.url}/desk?stage=handled")
+    page.locator("[data-row]").first.click()
+    expect(page.locator("#pane")).to_contain_text("核查通过")
+    number = page.locator("#pane h1 small").inner_text()
+    handler = new_page("handler")
+    handler.goto(f"{demo.url}/cases/{number}")
+    expect(handler.locator("main")).not_to_contain_text("核查通过")
+
+
+def test_the_desk_filters_pages_and_opens_cases_with_the_keyboard(demo: Demo, new_page) -> None:
+    page = new_page("dispatcher", lang="en")
+    page.goto(f"{demo.url}/desk?stage=closed&order=newest")
+    first = page.locator("[data-row]").first.get_attribute("href")
+    page.click("text=Next page")
+    assert page.locator("[data-row]").first.get_attribute("href") != first
+    page.goto(f"{demo.url}/desk")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane h1")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("路灯")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("text="))
+    for row in page.locator(".queue .what").all_inner_texts():
+        assert "路灯" in row
+
+
+def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
+    page = new_page(lang="en")
+    page.goto(f"{demo.url}/en/report")
+    page.wait_for_selector("#pin-map[data-ready=yes]", timeout=60_000)
+    page.locator("#pin-map canvas").click(position={"x": 300, "y": 150})
+    west = float(page.input_value("input[name=lon]"))
+    page.click("[data-nudge=e]")
+    assert float(page.input_value("input[name=lon]")) > west
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("width", [320, 1440])
+@pytest.mark.parametrize("path", ["/", "/report", "/track", "/login", "/desk", "/wall", "/nowhere"])
+def test_no_page_overflows_sideways(demo: Demo, new_page, path: str, width: int, lang: str) -> None:
+    page = new_page("dispatcher" if path in ("/desk", "/wall") else "", lang=lang, width=width)
+    page.goto(demo.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("html").get_attribute("lang") == ("zh-CN" if lang == "zh" else "en")
+
+
+def test_a_refused_report_keeps_what_was_written(demo: Demo, new_page) -> None:
+    page = new_page(scripts=False)
+    page.goto(f"{demo.url}/report")
+    page.fill("#text", "路灯不亮")
+    page.fill("#contact", "call me")
+    page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"})  # fmt: skip
+    page.click("text=提交上报")
+    expect(page.get_by_role("alert")).to_contain_text("不是可读的图片")
+    assert page.input_value("#text") == "路灯不亮"
