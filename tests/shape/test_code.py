@@ -64,15 +64,48 @@ def test_the_pages_ask_no_other_site_for_anything() -> None:
         assert not re.search(r"(?:src|href|url\()\s*=?\s*[\"'(]?https?://", text), path
 
 
-def test_the_glossary_pairs_both_languages() -> None:
-    rows = [
-        line.split("|")
-        for line in (ROOT / "GLOSSARY.md").read_text(encoding="utf-8").splitlines()
-        if line.startswith("| ") and not line.startswith(("| 中文", "| ---"))
-    ]
-    assert len(rows) > 60
-    for row in rows:
-        zh, en, code = (cell.strip() for cell in row[1:4])
-        assert re.search(r"[\u4e00-\u9fff]", zh), row
-        assert re.search(r"[A-Za-z]", en), row
-        assert code, row
+def calls(path: Path) -> set[str]:
+    """The dotted names a file calls, as far as they are plainly written."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def inside(path: Path) -> str:
+    return str(path.relative_to(ROOT / "src/zhongshu"))
+
+
+def test_only_main_asks_what_day_it_is() -> None:
+    asking = re.compile(r"\b(?:datetime|date|dt)\.(?:now|utcnow|today)$")
+    assert {inside(p) for p in SOURCES if any(map(asking.search, calls(p)))} == {"main.py"}
+
+
+@pytest.mark.parametrize("layer", ["core", "store", "flow"])
+def test_time_and_chance_are_given_to_the_inner_layers(layer: str) -> None:
+    taking = re.compile(
+        r"^time\.(?:time|monotonic|perf_counter|sleep)|^(?:random|secrets|uuid)\.|^os\.urandom|\.default_rng$|^np\.random|^uuid\d"
+    )
+    taken = {
+        (inside(p), call)
+        for p in SOURCES
+        if inside(p).startswith(f"{layer}/")
+        for call in calls(p)
+        if taking.search(call) and call != "secrets.append"
+    }
+    assert taken == set()
+
+
+def test_sql_stands_in_the_store() -> None:
+    """And in two places that look at a database without being the hub's own reading of it."""
+    speaking = {inside(p) for p in SOURCES if any(c.endswith(".execute") for c in calls(p))}
+    outside = {path for path in speaking if not path.startswith("store/")}
+    assert outside <= {"link/checks.py", "demo/build.py", "cli.py"}
+
+
+def test_nobody_else_commits() -> None:
+    """One call of a flow is one transaction; a function that is given one never ends it."""
+    ending = {".commit", ".rollback"}
+    assert [inside(p) for p in SOURCES if any(c.endswith(tuple(ending)) for c in calls(p))] == []
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    assert [p.name for p in SOURCES if p.stem in ("utils", "helpers", "manager", "misc", "common", "base")] == []  # fmt: skip

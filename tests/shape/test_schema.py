@@ -72,7 +72,7 @@ def test_history_cannot_be_rewritten(tx: Tx, statement: str) -> None:
         " values (1, 1, %s, %s, 'web', 'web', 'x')",
         (NOW, NOW),
     )
-    with pytest.raises(psycopg.Error, match="append-only|immutable"), tx.transaction():
+    with pytest.raises(psycopg.Error, match=r"append-only|immutable"), tx.transaction():
         tx.execute(statement)  # type: ignore[arg-type]
 
 

@@ -1,5 +1,21 @@
 -- What the migrations add up to. Written by “make schema”; a test compares.
 
+-- sequences
+accounts_id_seq as bigint start 1 by 1
+areas_id_seq as bigint start 1 by 1
+case_id as bigint start 1 by 1
+categories_id_seq as bigint start 1 by 1
+contacts_id_seq as bigint start 1 by 1
+duty_rules_id_seq as bigint start 1 by 1
+facts_id_seq as bigint start 1 by 1
+imports_id_seq as bigint start 1 by 1
+photos_id_seq as bigint start 1 by 1
+posts_id_seq as bigint start 1 by 1
+report_id as bigint start 1 by 1
+tasks_id_seq as bigint start 1 by 1
+units_id_seq as bigint start 1 by 1
+
+-- columns
 accounts.id bigint not null identity d
 accounts.login text not null
 accounts.name text not null
@@ -208,6 +224,7 @@ units.name_en text not null default ''::text
 units.phone text not null default ''::text
 units.active boolean not null default true
 
+-- constraints
 accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
 accounts: accounts_login_check CHECK ((login = lower(login)))
 accounts: accounts_login_key UNIQUE (login)
@@ -292,6 +309,7 @@ units: units_code_key UNIQUE (code)
 units: units_parent_fkey FOREIGN KEY (parent) REFERENCES units(id)
 units: units_pkey PRIMARY KEY (id)
 
+-- indexes
 CREATE UNIQUE INDEX accounts_login_key ON public.accounts USING btree (login)
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (id)
 CREATE UNIQUE INDEX api_keys_pkey ON public.api_keys USING btree (key_hash)
@@ -346,11 +364,15 @@ CREATE UNIQUE INDEX tenures_pkey ON public.tenures USING btree (post, account, h
 CREATE UNIQUE INDEX units_code_key ON public.units USING btree (code)
 CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
 
-CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
-CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
-CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
-CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
+-- views
 
+-- triggers (O: they fire)
+O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
+O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
+
+-- functions
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -371,3 +393,5 @@ begin
     return new;
 end $function$
 
+
+-- row-level security
