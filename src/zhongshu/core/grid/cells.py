@@ -48,8 +48,7 @@ def make_cells(
     # A square cut in two by the border becomes two pieces: no cell lies in two places.
     parts = shapely.get_parts(shapely.get_parts(shapely.intersection(squares[near], polygon)))
     kept = [part for part in parts if part.area > 0]
-    full = (x[1] - x[0]) * (y[1] - y[0])
-    pieces = _without_slivers(kept, smallest=min_share * full)
+    pieces = _without_slivers(kept, smallest=min_share * wide * high)
     pieces.sort(key=lambda shape: _reading_order(shape, north, (north - south) / rows))
     return tuple(Cell(number=n, shape=shape) for n, shape in enumerate(pieces, start=1))
 
