@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, LiteralString, Self
@@ -27,8 +28,7 @@ class Database:
             min_size=1,
             max_size=size,
             open=False,
-            # A connection the database dropped (it was killed) is found out before use.
-            check=ConnectionPool.check_connection,
+            check=_alive,
             configure=_configure,
             kwargs={"autocommit": True},
         )
@@ -66,6 +66,17 @@ def connect(conninfo: str) -> Generator[Tx]:
     """Yield one transaction on a connection of its own (commands, imports)."""
     with psycopg.connect(conninfo, autocommit=True) as connection, connection.transaction():
         yield connection
+
+
+def _alive(connection: Tx) -> None:
+    """Find out before use a connection that the database dropped (it was killed).
+
+    A healthy idle connection has nothing to say; one that is readable has been closed, or
+    has a notice, and only then is the question worth a round trip.
+    """
+    readable, _, _ = select.select([connection.fileno()], [], [], 0)
+    if readable:
+        ConnectionPool.check_connection(connection)
 
 
 def _configure(connection: Tx) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database
@@ -25,6 +26,10 @@ class Hub:
     random: Callable[[int], bytes]
     key: bytes
     https: bool = False
+    #: Other systems by the hash of their key, and when their rights were read.
+    machines: dict[bytes, tuple[Actor, float]] = field(
+        default_factory=dict[bytes, tuple[Actor, float]], repr=False
+    )
     _city: City | None = field(default=None, repr=False)
     _checked: float = 0.0
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
