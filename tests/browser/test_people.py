@@ -56,9 +56,11 @@ def new_page(browser: Browser, demo: Demo) -> Iterator:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "request",
-            lambda r: None
-            if r.url.startswith((demo.url, "blob:", "data:"))
-            else errors.append(f"asked elsewhere: {r.url}"),
+            lambda r: (
+                None
+                if r.url.startswith((demo.url, "blob:", "data:"))
+                else errors.append(f"asked elsewhere: {r.url}")
+            ),
         )
         if who:
             page.goto(f"{demo.url}/login")
@@ -94,7 +96,9 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
     door.check("input[name=group][value=light]")
     door.fill("#text", "门口的路灯不亮了，晚上看不见路")
     door.fill("#address", "湖滨街道8号")
-    door.set_input_files("#photo", {"name": "lamp.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    door.set_input_files(
+        "#photo", {"name": "lamp.jpg", "mimeType": "image/jpeg", "buffer": photo()}
+    )
     door.locator("input[name=lon]").evaluate("(e) => { e.value = '113.6251' }")
     door.locator("input[name=lat]").evaluate("(e) => { e.value = '34.7433' }")
     pressed = time.monotonic()

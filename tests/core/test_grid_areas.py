@@ -134,6 +134,7 @@ NEW = area(2, code="A", valid_from=date(2026, 5, 1))
 )  # fmt: skip
 def test_on_each_day_one_version_of_an_area_holds(day: date, expected: list[int]) -> None:
     assert [a.id for a in at([NEW, OLD], day)] == expected
+    assert [a.id for a in (OLD, NEW) if a.valid(day)] == expected
 
 
 def test_of_two_versions_that_overlap_in_time_the_newer_holds() -> None:

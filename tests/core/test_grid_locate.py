@@ -110,6 +110,24 @@ def test_on_a_border_and_in_an_overlap_the_lowest_code_wins_whatever_the_order()
             assert where.area == expected
 
 
+@settings(max_examples=40)
+@given(west=st.floats(-170, 170), size=st.floats(1e-4, 5))
+def test_borders_that_run_along_the_squares_of_the_raster_are_still_exact(
+    west: float, size: float
+) -> None:
+    borders = west + np.arange(65) * (size / 64)
+    strips = [area(n, shapely.box(borders[n], 0, borders[n + 1], size / 2)) for n in range(64)]
+    locator = Locator(strips, [CELL])
+    lon = np.concatenate([borders, np.nextafter(borders, -999), np.nextafter(borders, 999)])
+    found, _ = locator.areas_of(lon, np.full(len(lon), size / 3))
+    # The first strip whose ends hold the place: a border belongs to the lower code.
+    expected = np.maximum(np.searchsorted(borders, lon, side="left") - 1, 0)
+    expected = np.where((lon < borders[0]) | (lon > borders[-1]), -1, expected)
+    assert found.tolist() == expected.tolist()
+    one_by_one = [locator.locate(Point(x, size / 3)) for x in lon.tolist()]
+    assert [w.area if w else -1 for w in one_by_one] == expected.tolist()
+
+
 def test_outside_the_city_is_said_so_and_never_guessed() -> None:
     locator = Locator([area(1, shapely.box(0, 0, 1, 1))], [CELL])
     for lon, lat in ((1.0000001, 0.5), (-1e-9, 0.5), (0.5, 2), (-170, -80)):

@@ -1,0 +1,65 @@
+"""`make screenshots`: the pictures of the README, of the demo as a newcomer starts it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.test_people import FLAGS
+from tests.demo_server import Demo, running
+
+IMAGES = Path(__file__).parents[1] / "docs/images"
+#: name: (path, who, language, width, height)
+SHOTS = {
+    "wall-zh": ("/wall", "supervisor", "zh", 1920, 1080),
+    "wall-en": ("/wall", "supervisor", "en", 1920, 1080),
+    "desk-zh": ("/desk?stage=filed", "dispatcher", "zh", 1440, 900),
+    "desk-en": ("/desk?stage=filed", "dispatcher", "en", 1440, 900),
+    "door-zh": ("/", "", "zh", 390, 844),
+    "report-zh": ("/report", "", "zh", 390, 844),
+}
+
+
+def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with running() as demo, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for name, (path, who, lang, width, height) in SHOTS.items():
+            page = _page(browser, demo, who, lang, width, height)
+            page.goto(demo.url + path)
+            _settle(page, path)
+            page.screenshot(path=IMAGES / f"{name}.png")
+            print(IMAGES / f"{name}.png")
+        browser.close()
+
+
+def _page(browser: Browser, demo: Demo, who: str, lang: str, width: int, height: int) -> Page:
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.add_cookies([{"name": "lang", "value": lang, "url": demo.url}])
+    page = context.new_page()
+    if who:
+        page.goto(f"{demo.url}/login")
+        page.fill("#login", who)
+        page.fill("#password", demo.password)
+        page.click("main button")
+    return page
+
+
+def _settle(page: Page, path: str) -> None:
+    """Wait until the map is drawn, something has happened, or a case is open."""
+    if path == "/wall":
+        page.wait_for_selector("#city-map[data-ready=yes]", timeout=60_000)
+        page.wait_for_timeout(12_000)
+    elif path == "/report":
+        page.wait_for_selector("#pin-map[data-ready=yes]", timeout=60_000)
+        page.wait_for_timeout(2_000)
+    elif path.startswith("/desk"):
+        page.locator("[data-row]").first.click()
+        page.wait_for_selector("#pane h1")
+        page.wait_for_timeout(500)
+
+
+if __name__ == "__main__":
+    main()
