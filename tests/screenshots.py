@@ -18,6 +18,7 @@ SHOTS = {
     "desk-zh": ("/desk?stage=filed", "dispatcher", "zh", 1440, 900),
     "desk-en": ("/desk?stage=filed", "dispatcher", "en", 1440, 900),
     "door-zh": ("/", "", "zh", 390, 844),
+    "door-en": ("/en", "", "en", 390, 844),
     "report-zh": ("/report", "", "zh", 390, 844),
 }
 

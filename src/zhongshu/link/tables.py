@@ -41,7 +41,7 @@ class Table:
     def batches(self, size: int = BATCH) -> Iterator[pl.DataFrame]:
         """Yield frames of at most ``size`` rows, with ``row`` counting from 1."""
         seen = 0
-        for frame in self.lazy.collect_batches(chunk_size=size, maintain_order=True):
+        for frame in self._frames(size):
             # What comes may be larger than asked: memory is bounded by what we hand on.
             for part in frame.iter_slices(size):
                 numbered = part.with_columns(
@@ -49,6 +49,13 @@ class Table:
                 )
                 seen += part.height
                 yield numbered
+
+    def _frames(self, size: int) -> Iterator[pl.DataFrame]:
+        try:
+            yield from self.lazy.collect_batches(chunk_size=size, maintain_order=True)
+        except pl.exceptions.PolarsError as error:
+            # A line with more fields than the header has: cutting it would lose what it says.
+            raise Unreadable("file", "table", why=str(error)[:200]) from None
 
 
 def open_table(path: Path) -> Table:
@@ -70,9 +77,7 @@ def _lazy(path: Path) -> pl.LazyFrame:
             return pl.scan_parquet(path)
         case ".csv":
             # All as text: a column's type is for the mapping to say.
-            return pl.scan_csv(
-                path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True
-            )
+            return pl.scan_csv(path, infer_schema=False, encoding="utf8-lossy")
         case ".xlsx" | ".xls":
             return pl.read_excel(path, infer_schema_length=0).lazy()
         case _:

@@ -30,6 +30,8 @@ class Hub:
     machines: dict[bytes, tuple[Actor, float]] = field(
         default_factory=dict[bytes, tuple[Actor, float]], repr=False
     )
+    #: When signing in failed, by login; what is older than a minute is forgotten.
+    failures: dict[str, list[float]] = field(default_factory=dict[str, list[float]], repr=False)
     _city: City | None = field(default=None, repr=False)
     _checked: float = 0.0
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -27,6 +27,8 @@ router = APIRouter(include_in_schema=False)
 Public = Annotated[Actor | None, Depends(Anybody())]
 MOST_PHOTOS = 3
 _EMPTY = {"text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": ""}
+#: Bytes of the key a form carries, so that pressing twice sends one report.
+_TOKEN_BYTES = 12
 
 
 @router.get("/")
@@ -37,8 +39,9 @@ def home(request: Request, _: Public) -> Response:
 
 @router.get("/report")
 @router.get("/en/report")
-def form(request: Request, _: Public) -> Response:
-    return page(request, "report.html", {"groups": DOOR_GROUPS, "said": _EMPTY, "problem": None})
+def form(request: Request, hub: TheHub, _: Public) -> Response:
+    said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex()}
+    return page(request, "report.html", {"groups": DOOR_GROUPS, "said": said, "problem": None})
 
 
 @router.post("/report")
@@ -58,6 +61,8 @@ async def report(
         "lon": lon,
         "lat": lat,
         "contact": contact,
+        # What was refused was not taken in: the form goes on under a key of its own.
+        "token": hub.random(_TOKEN_BYTES).hex(),
     }
     try:
         photos = [await _picture(file) for file in (photo or [])[:MOST_PHOTOS] if file.filename]

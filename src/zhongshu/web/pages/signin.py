@@ -15,6 +15,7 @@ from zhongshu.core.values import Refused
 from zhongshu.flow import signin
 from zhongshu.store import accounts
 from zhongshu.web.guard import Anybody, TheHub, cookie_name, cookie_token
+from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import problem
 
@@ -23,7 +24,6 @@ Public = Annotated[Actor | None, Depends(Anybody())]
 
 FAILURES = 5
 FORGOTTEN_AFTER_S = 60.0
-_failed: dict[str, list[float]] = {}
 _counting = threading.Lock()
 
 
@@ -40,7 +40,7 @@ def login(
     """Open a session and set its cookie."""
     token = hub.random(signin.TOKEN_BYTES)
     try:
-        _not_too_often(login, hub.clock().timestamp())
+        _not_too_often(hub, login)
         with hub.db.transaction() as tx:
             signin.sign_in(
                 tx, login=login[:100], password=password[:1000], token=token, now=hub.clock()
@@ -48,7 +48,7 @@ def login(
     except Refused as refusal:
         if isinstance(refusal, signin.WrongPassword):
             with _counting:
-                _failed.setdefault(login, []).append(hub.clock().timestamp())
+                hub.failures.setdefault(login, []).append(hub.clock().timestamp())
         view = {
             "next": _inside(next),
             "login": login,
@@ -98,12 +98,13 @@ def _inside(target: str) -> str:
     return target
 
 
-def _not_too_often(login: str, now: float) -> None:
+def _not_too_often(hub: Hub, login: str) -> None:
+    now = hub.clock().timestamp()
     with _counting:
-        recent = [at for at in _failed.get(login, []) if now - at < FORGOTTEN_AFTER_S]
+        recent = [at for at in hub.failures.get(login, []) if now - at < FORGOTTEN_AFTER_S]
         if recent:
-            _failed[login] = recent
+            hub.failures[login] = recent
         else:
-            _failed.pop(login, None)
+            hub.failures.pop(login, None)
     if len(recent) >= FAILURES:
         raise signin.TooOften("login", login)
