@@ -155,7 +155,7 @@ def test_no_post_sees_nothing_and_a_post_without_a_place_sees_all() -> None:
 
 @given(
     east=st.floats(-0.002, 0.002), north=st.floats(-0.002, 0.002),
-    hours=st.floats(-5, 100), category=st.integers(1, 2), stage=st.sampled_from(Stage),
+    hours=st.integers(-300, 6000).map(lambda minutes: minutes / 60), category=st.integers(1, 2), stage=st.sampled_from(Stage),
 )  # fmt: skip
 def test_only_what_is_near_recent_of_the_class_and_before_handling_is_the_same(
     east: float, north: float, hours: float, category: int, stage: Stage

@@ -171,14 +171,15 @@ def _written(
     *, random: Random, key: bytes, join: bool,
 ) -> None:  # fmt: skip
     written = _Written()
-    near = _candidates(tx, city, pending) if join else []
+    near = _candidates(tx, city, pending) if join else {}
     case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
     for one, case_id, report_id in zip(pending, case_ids, report_ids, strict=True):
-        match = _match(city, one, [*near, *written.new.values()]) if join else None
+        match = _match(city, one, near) if join else None
         locked = _still_joinable(tx, match, written) if match else None
         if match is None or locked is None:
             match = None
             case = _opened(written, city, one, CaseId(case_id), ReportId(report_id))
+            _remember(near, case)
         else:
             case = _joined(written, locked, one, ReportId(report_id), match)
         code = receipt_code(random(RECEIPT_BYTES))
@@ -192,7 +193,11 @@ def _written(
         _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
 
 
-def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> list[Case]:
+#: Open cases by the ~100 m square they lie in: a report is compared with nine squares only.
+_Near = dict[int, list[Case]]
+
+
+def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> _Near:
     spots = {
         (square, one.category.id)
         for one in pending
@@ -200,15 +205,24 @@ def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> list[Case]:
         for square in one.spot
     }
     oldest = min(one.report.at for one in pending) - timedelta(hours=city.same.hours)
-    return cases.near(tx, sorted(spots), since=oldest)
+    near: _Near = {}
+    for case in cases.near(tx, sorted(spots), since=oldest):
+        _remember(near, case)
+    return near
 
 
-def _match(city: City, one: _Pending, candidates: Sequence[Case]) -> Match | None:
+def _remember(near: _Near, case: Case) -> None:
+    if case.lon is not None and case.lat is not None:
+        near.setdefault(tile(case.lon, case.lat), []).append(case)
+
+
+def _match(city: City, one: _Pending, near: _Near) -> Match | None:
     if one.category is None or one.report.place is None or not one.inside:
         return None
     found = same_matter(
         at=one.report.at, place=one.report.place, category=one.category.id,
-        text=one.report.text, candidates=candidates, rule=city.same,
+        text=one.report.text, rule=city.same,
+        candidates=[case for square in one.spot for case in near.get(square, ())],
     )  # fmt: skip
     return found[0] if found else None
 
