@@ -21,7 +21,7 @@ from zhongshu.core.values import AccountId, CaseId
 from zhongshu.demo import ground, people
 from zhongshu.demo.life import next_act
 from zhongshu.demo.voices import Crowd
-from zhongshu.flow import areas
+from zhongshu.flow import acts, areas
 from zhongshu.flow.city import City, load
 from zhongshu.link.holidays import china
 from zhongshu.store import cases, reports, tasks
@@ -40,10 +40,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What `life` needs of the city just built, or found."""
+    """What `life` needs of the city just built, or found; no crowd where it is not ours."""
 
     people: Mapping[str, AccountId]
-    crowd: Crowd
+    crowd: Crowd | None
 
 
 def default_catalogue() -> Catalogue:
@@ -82,10 +82,15 @@ def build(
     said("living through thirty days")
     city = load(tx, on=now.date())
     _past(tx, city, crew, rng, now=now, random=random)
+    # What is late by now says so from the start, not in one burst of the first second.
+    acts.mark_overdue(tx, at=now)
 
 
 def found(tx: Tx) -> Built:
-    """Return the people and the crowd of the demo city that is here."""
+    """Return the people and the crowd of the demo city that is here; nobody in a real city."""
+    if not (store.setting(tx, "city") or {}).get("demo"):
+        # A city's own accounts may bear the same logins: no made-up report is for them.
+        return Built({}, None)
     by_kind = _by_kind(store.areas(tx))
     rows = tx.execute(
         "select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),)

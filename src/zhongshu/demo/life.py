@@ -70,9 +70,10 @@ def tick(
     if rng.random() < (0.14 if open_now < STEADY else 0.05):
         receive(tx, city, [crowd.say(rng)], now=now, random=random, key=key)
     else:
-        # The oldest of a stage chosen at random, so that nothing is forgotten for ever.
+        # Now what is due first, so that nothing is forgotten for ever, now what is new.
+        order = Order.DUE if rng.random() < 0.5 else Order.NEWEST
         stage = (Stage.RECEIVED, Stage.FILED, Stage.DISPATCHED, Stage.IN_HAND, Stage.HANDLED, Stage.CHECKED, Stage.CLOSED)[int(rng.integers(7))]  # fmt: skip
-        found = cases.page(tx, EVERYTHING, Filter(stages=frozenset({stage})), order=Order.NEWEST, after=None, limit=40)  # fmt: skip
+        found = cases.page(tx, EVERYTHING, Filter(stages=frozenset({stage})), order=order, after=None, limit=40)  # fmt: skip
         if found:
             case = found[int(rng.integers(len(found)))]
             step = next_act(case, people, rng)

@@ -103,8 +103,9 @@ def _plainly(
     """Take the step, write it, and bring the tasks along."""
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
     after, fact = step(case, what, by=by, at=at, sets=sets, reason=form.reason, says=spoken)
-    cases.save(tx, after, fact)
-    _tasks(tx, after, what, by, at, form)
+    with tx.pipeline():
+        cases.save(tx, after, fact)
+        _tasks(tx, after, what, by, at, form)
     return after
 
 

@@ -172,25 +172,28 @@ def _written(
 ) -> None:  # fmt: skip
     written = _Written()
     near = _candidates(tx, city, pending) if join else {}
+    locked = cases.lock_all(tx, _likely(city, pending, near))
     case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
     for one, case_id, report_id in zip(pending, case_ids, report_ids, strict=True):
         match = _match(city, one, near) if join else None
-        locked = _still_joinable(tx, match, written) if match else None
-        if match is None or locked is None:
+        joined = _still_joinable(tx, match, written, locked) if match else None
+        if match is None or joined is None:
             match = None
             case = _opened(written, city, one, CaseId(case_id), ReportId(report_id))
             _remember(near, case)
         else:
-            case = _joined(written, locked, one, ReportId(report_id), match)
+            case = _joined(written, joined, one, ReportId(report_id), match)
         code = receipt_code(random(RECEIPT_BYTES))
         written.rows.append(_row(one.report, report_id, case.id, code))
         answers[one.n] = Receipt(
             report=ReportId(report_id), code=code, case=case.id, number=case.number,
             stage=case.stage, joined=match, danger=one.danger,
         )  # fmt: skip
-    _store(tx, written)
-    for one, report_id in zip(pending, report_ids, strict=True):
-        _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
+    # Nothing here waits for an answer: all of it goes in one round trip.
+    with tx.pipeline():
+        _store(tx, written)
+        for one, report_id in zip(pending, report_ids, strict=True):
+            _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
 
 
 #: Open cases by the ~100 m square they lie in: a report is compared with nine squares only.
@@ -227,14 +230,22 @@ def _match(city: City, one: _Pending, near: _Near) -> Match | None:
     return found[0] if found else None
 
 
-def _still_joinable(tx: Tx, match: Match, written: _Written) -> Case | None:
+def _likely(city: City, pending: Sequence[_Pending], near: _Near) -> list[CaseId]:
+    """Return the cases the reports will join as far as can be said now, to lock them at once."""
+    matches = (_match(city, one, near) for one in pending)
+    return sorted({match.case.id for match in matches if match is not None})
+
+
+def _still_joinable(
+    tx: Tx, match: Match, written: _Written, locked: dict[CaseId, Case]
+) -> Case | None:
     """Return the matched case as it is now, locked; None if somebody moved it on."""
     case_id = match.case.id
     ours = written.new.get(case_id) or written.joined.get(case_id)
     if ours is not None:
         return ours
-    locked = cases.lock(tx, case_id)
-    return locked if locked is not None and locked.stage == match.case.stage else None
+    now = locked.get(case_id) or cases.lock(tx, case_id)
+    return now if now is not None and now.stage == match.case.stage else None
 
 
 def _opened(

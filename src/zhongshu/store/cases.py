@@ -100,6 +100,18 @@ def lock(tx: Tx, case: CaseId) -> Case | None:
     return _one(tx, f"select {COLUMNS} from cases where id = %s for update", (case,))
 
 
+def lock_all(tx: Tx, wanted: Sequence[CaseId]) -> dict[CaseId, Case]:
+    """Return these cases, locked in the order of their identities."""
+    if not wanted:
+        return {}
+    found = _many(
+        tx,
+        f"select {COLUMNS} from cases where id = any(%s) order by id for update",
+        (list(wanted),),
+    )
+    return {case.id: case for case in found}
+
+
 def get(tx: Tx, case: CaseId) -> Case | None:
     return _one(tx, f"select {COLUMNS} from cases where id = %s", (case,))
 
