@@ -327,7 +327,7 @@ CREATE INDEX cases_merged ON public.cases USING btree (merged_into) WHERE (merge
 CREATE INDEX cases_newest ON public.cases USING btree (reported_at DESC, id DESC)
 CREATE INDEX cases_open ON public.cases USING btree (due_at, id) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
 CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
-CREATE INDEX cases_same ON public.cases USING btree (tile, category) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
+CREATE INDEX cases_same ON public.cases USING btree (tile, category, reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
 CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
 CREATE INDEX cases_words ON public.cases USING gin (words)
 CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)

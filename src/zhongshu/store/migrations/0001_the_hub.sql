@@ -231,7 +231,7 @@ create index cases_cells on cases using gin (cells) where cells <> '{}';
 create index cases_open on cases (due_at, id)
     where stage in ('waiting_place', 'not_ours', 'received', 'filed', 'dispatched', 'in_hand',
                     'handled', 'checked');
-create index cases_same on cases (tile, category)
+create index cases_same on cases (tile, category, reported_at desc, id desc)
     where stage in ('received', 'filed', 'dispatched', 'in_hand');
 create index cases_merged on cases (merged_into) where merged_into is not null;
 create index cases_closed on cases (closed_at desc) where closed_at is not null;
