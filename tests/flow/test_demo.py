@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import psycopg
 import pytest
 import shapely
+from psycopg.conninfo import make_conninfo
 
 from tests.factories import KEY, NOW, same_random
 from zhongshu.core.grid import Area
@@ -29,7 +30,7 @@ NESTED = (("city", "district"), ("district", "subdistrict"), ("subdistrict", "co
 def demo(server: str) -> Iterator[Database]:
     """A database with the demo city, built once for these tests."""
     name = f"demo_{uuid.uuid4().hex[:8]}"
-    conninfo = psycopg.conninfo.make_conninfo(server, dbname=name)
+    conninfo = make_conninfo(server, dbname=name)
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f'create database "{name}"')  # type: ignore[arg-type]
         with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -110,26 +111,19 @@ def test_the_ledger_of_the_past_folds_to_its_cases(demo: Database) -> None:
     assert list(ledger(demo)) == []
 
 
-def test_nobody_checked_their_own_work_and_nothing_happened_after_now(demo: Database) -> None:
-    own = "select count(*) from cases where handled_by is not null and handled_by = checked_by"
-    if not rows(demo, "select 1 from information_schema.columns where column_name = 'checked_by'"):
-        own = (
-            "select count(*) from facts h join facts c on c.case_id = h.case_id"
-            " and c.kind in ('case:passed', 'case:failed') and h.kind = 'case:handled'"
-            " where h.account = c.account"
-        )
-    assert rows(demo, own) == [(0,)]
+def test_nothing_of_the_past_happened_after_now(demo: Database) -> None:
     ((newest,),) = rows(demo, "select max(at) from facts")
     assert newest is not None
     assert newest <= NOW  # type: ignore[operator]
 
 
 def test_the_past_is_busy_mostly_closed_and_a_little_late(demo: Database) -> None:
-    stages = dict(rows(demo, "select stage, count(*) from cases group by 1"))
-    total = sum(stages.values())  # type: ignore[arg-type]
-    still = total - stages["closed"] - stages["rejected"]  # type: ignore[operator]
-    assert 5000 <= total <= 8000
-    assert 120 <= still <= 400
+    ((total, still),) = rows(
+        demo,
+        "select count(*), count(*) filter (where stage not in ('closed', 'rejected')) from cases",
+    )
+    assert 5000 <= total <= 8000  # type: ignore[operator]
+    assert 120 <= still <= 400  # type: ignore[operator]
     ((late, unmarked),) = rows(
         demo,
         "select count(*) filter (where overdue_at is not null),"
@@ -138,9 +132,7 @@ def test_the_past_is_busy_mostly_closed_and_a_little_late(demo: Database) -> Non
     )
     assert 10 <= late <= 100  # type: ignore[operator]
     assert unmarked == 0
-    ((english,),) = rows(
-        demo, "select avg((lang = 'en')::int)::float from reports where received_at < now()"
-    )
+    ((english,),) = rows(demo, "select avg((lang = 'en')::int)::float from reports")
     assert 0.08 < english < 0.2  # type: ignore[operator]
 
 
@@ -168,8 +160,6 @@ def test_the_trickle_neither_drains_nor_floods_and_stays_lawful(
     rng = np.random.default_rng(5)
     with demo.transaction() as tx:
         built = build.found(tx)
-    assert built.crowd is not None
-    at = datetime.now(UTC)
     ((before, first),) = rows(
         demo, "select count(*), max(id) from cases where stage not in ('closed', 'rejected')"
     )
@@ -178,7 +168,7 @@ def test_the_trickle_neither_drains_nor_floods_and_stays_lawful(
         with demo.transaction() as tx:
             life.tick(
                 tx, qinghe, built.crowd, built.people, rng,
-                now=at + timedelta(seconds=second), random=random, key=KEY,
+                now=NOW + timedelta(seconds=second), random=random, key=KEY,
             )  # fmt: skip
     ((after, last),) = rows(
         demo,

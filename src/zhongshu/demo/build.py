@@ -40,10 +40,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What `life` needs of the city just built, or found; no crowd where it is not ours."""
+    """What `life` needs of the city just built, or found; nobody where it is not ours."""
 
     people: Mapping[str, AccountId]
-    crowd: Crowd | None
+    crowd: Crowd
 
 
 def default_catalogue() -> Catalogue:
@@ -90,7 +90,7 @@ def found(tx: Tx) -> Built:
     """Return the people and the crowd of the demo city that is here; nobody in a real city."""
     if not (store.setting(tx, "city") or {}).get("demo"):
         # A city's own accounts may bear the same logins: no made-up report is for them.
-        return Built({}, None)
+        return Built({}, Crowd((), {}, np.zeros(0)))
     by_kind = _by_kind(store.areas(tx))
     rows = tx.execute(
         "select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),)
