@@ -19,7 +19,6 @@ SHOTS = {
     "desk-en": ("/desk?stage=filed", "dispatcher", "en", 1440, 900),
     "door-zh": ("/", "", "zh", 390, 844),
     "door-en": ("/en", "", "en", 390, 844),
-    "report-zh": ("/report", "", "zh", 390, 844),
 }
 
 

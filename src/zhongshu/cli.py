@@ -333,16 +333,17 @@ def _serve(*, demo: bool) -> None:
 
 def _build_demo(hub: Hub, settings: Settings) -> None:
     path = main.folder(settings) / "demo-password.txt"
-    password = path.read_text().strip() if path.exists() else secrets.token_urlsafe(12)
+    # Kept before the city is: a start that is cut off must not leave a password nobody knows.
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(12) + "\n")
+    password = path.read_text().strip()
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(
             tx, password=password, now=main.clock(), random=secrets.token_bytes,
             said=status.update,
         )  # fmt: skip
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(password + "\n")
     out.print(
         f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]"
     )
