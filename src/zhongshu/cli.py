@@ -20,7 +20,7 @@ from rich.progress import Progress as RichProgress
 
 from zhongshu import jobs, main
 from zhongshu.core.access import Duty
-from zhongshu.core.grid import Columns, read_features
+from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
 from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
@@ -104,11 +104,17 @@ def import_areas(
     crs: Annotated[
         str | None, typer.Option(help="wgs84, cgcs2000, gcj02, bd09 or an EPSG code.")
     ] = None,
+    only: Annotated[str, typer.Option(help="Of a table, only the rows where column=value.")] = "",
 ) -> None:
-    """Import one level of areas from GeoJSON: repaired, measured, nothing silently dropped."""
+    """Import one level of areas: polygons from GeoJSON, repaired and measured; or, from a
+    table, areas known only by their codes. Nothing is silently dropped.
+    """
+    columns = Columns(code=code, name_zh=name_zh, name_en=name_en, parent=parent)
     with refusals(), _database() as db:
-        columns = Columns(code=code, name_zh=name_zh, name_en=name_en, parent=parent)
-        reading = read_features(tables.read_bytes(file), kind=level, columns=columns, crs=crs)
+        if file.suffix.lower() in (".csv", ".parquet", ".xlsx"):
+            reading = read_table(tables.rows(file, only=only), kind=level, columns=columns)
+        else:
+            reading = read_features(tables.read_bytes(file), kind=level, columns=columns, crs=crs)
         with db.transaction() as tx:
             told = setup_flow.add_areas(tx, reading)
     for repair in told.repairs:
@@ -117,6 +123,8 @@ def import_areas(
         out.print(
             f"  [red]refused[/red] row {reject.row} {reject.code}: {reject.field}: {reject.reason}"
         )
+    for stray in told.strays:
+        out.print(f"  {stray.code}: {stray.outside_share:.0%} of it lies outside {stray.parent}")
     for name, cover in told.covers:
         out.print(f"  {name}: overlaps {cover.overlap_m2:,.0f} m², gaps {cover.gap_m2:,.0f} m², outside {cover.outside_m2:,.0f} m²")  # fmt: skip
     out.print(

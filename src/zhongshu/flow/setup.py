@@ -11,7 +11,17 @@ from zhongshu.core.access import EVERYTHING, Duty, NotFound
 from zhongshu.core.cases import Filter, Key, Order
 from zhongshu.core.catalogue import Catalogue, RowReject, read_rows
 from zhongshu.core.dispatch import DutyRule
-from zhongshu.core.grid import LEVELS, Cover, Draft, Reading, Reject, Repair, cover, with_parents
+from zhongshu.core.grid import (
+    LEVELS,
+    Cover,
+    Draft,
+    Reading,
+    Reject,
+    Repair,
+    Stray,
+    cover,
+    with_parents,
+)
 from zhongshu.core.values import Name, UnitId
 from zhongshu.flow import areas, browse
 from zhongshu.flow.city import City
@@ -30,6 +40,7 @@ class Told:
     rejects: tuple[Reject, ...]
     repairs: tuple[Repair, ...]
     covers: tuple[tuple[str, Cover], ...]
+    strays: tuple[Stray, ...] = ()
 
 
 def begin(
@@ -60,6 +71,7 @@ def add_areas(tx: Tx, reading: Reading) -> Told:
     return Told(
         new=added.new, known=added.known, rejects=(*placed.rejects, *orphans),
         repairs=placed.repairs, covers=tuple(_covers(above, placed.drafts)),
+        strays=placed.strays,
     )  # fmt: skip
 
 

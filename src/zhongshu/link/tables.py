@@ -30,6 +30,11 @@ class Unreadable(Refused):
     remedy = "Check that the file is whole, and of the kind its name says."
 
 
+class NoSuchColumn(Refused):
+    message = "%(field)s: the table has no column “%(value)s”."
+    remedy = "Name one of its columns: %(columns)s."
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file's table: its columns, how many rows, and the rows in batches."""
@@ -99,6 +104,16 @@ def mapping_text(path: Path) -> str:
     if not shipped.is_file():
         raise NoSuchFile("mapping", str(path))
     return shipped.read_text(encoding="utf-8")
+
+
+def rows(path: Path, *, only: str = "") -> list[dict[str, Any]]:
+    """Return a small table's rows; with ``only`` (``column=value``) those that match."""
+    table = open_table(path)
+    column, _, value = only.partition("=")
+    if only and column not in table.columns:
+        raise NoSuchColumn("only", column, columns=", ".join(table.columns))
+    wanted = pl.col(column).cast(pl.String) == value if only else pl.lit(value=True)
+    return table.lazy.filter(wanted).collect().to_dicts()
 
 
 class Rejects:

@@ -1,0 +1,80 @@
+"""Setting a city up from its own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zhongshu.core.grid import Columns, read_features, read_table
+from zhongshu.flow import setup
+from zhongshu.flow.city import load
+from zhongshu.link.tables import NoSuchColumn, rows
+from zhongshu.store.db import Database
+
+CODES = Columns(code="code", name_zh="name", parent="parent")
+
+
+@pytest.mark.real_data
+def test_zhengzhou_is_known_by_its_codes_down_to_the_communities(
+    db: Database, shared_data: Path
+) -> None:
+    file = shared_data / "admin_codes/zhengzhou_5level_2016.parquet"
+    with db.transaction() as tx:
+        root = read_table(rows(file, only="level=city"), kind="city", columns=Columns(code="code", name_zh="name"))  # fmt: skip
+        assert setup.add_areas(tx, root).new == 1
+        for kind, level, count in (
+            ("district", "county", 13), ("subdistrict", "town", 181), ("community", "village", 2713),
+        ):  # fmt: skip
+            reading = read_table(rows(file, only=f"level={level}"), kind=kind, columns=CODES)
+            told = setup.add_areas(tx, reading)
+            assert (told.new, told.known, told.rejects) == (count, 0, ())
+            assert setup.add_areas(tx, reading).known == count
+        tree = load(tx).tree
+    village = tree.of_kind("community")[-1]
+    assert [a.kind for a in tree.chain(village.id)][1:3] in (["district", "subdistrict"], ["subdistrict", "community"])  # fmt: skip
+    for area in tree:
+        if area.parent is not None:
+            assert tree.by_id[area.parent].span.holds(area.span)
+
+
+@pytest.mark.real_data
+def test_boston_is_mended_measured_and_below_nothing(db: Database, shared_data: Path) -> None:
+    data = (shared_data / "boundaries/click_that_hood/boston.geojson").read_bytes()
+    reading = read_features(
+        data, kind="micro_grid", columns=Columns(code="name", name_en="name"), crs="wgs84"
+    )
+    assert len(reading.repairs) == 4
+    with db.transaction() as tx:
+        told = setup.add_areas(tx, reading)
+    # The test city lies elsewhere: none of the areas overlaps any of its communities.
+    assert told.new == 0
+    assert len(told.rejects) == 26
+
+
+def test_units_name_what_is_wrong_with_a_row_and_the_rest_goes_on(db: Database) -> None:
+    with db.transaction() as tx:
+        new, known, bad = setup.add_units(
+            tx,
+            [
+                {"code": "A", "name_zh": "甲局", "categories": "E-01;C-02", "area": "N"},
+                {"code": "", "name_zh": "无码"},
+                {"code": "B", "name_zh": "乙局", "parent": "nobody"},
+                {"code": "C", "name_zh": "丙局", "area": "nowhere"},
+                {"code": "A", "name_zh": "甲局"},
+                {"code": "D", "name_en": "Crew", "parent": "A"},
+            ],
+        )
+        city = load(tx)
+    assert (new, known) == (2, 1)
+    assert [(row, field) for row, field, _, _ in bad] == [(2, "code"), (3, "parent"), (4, "area")]
+    unit = city.unit_codes["A"].id
+    assert city.units_under(unit) == {unit, city.unit_codes["D"].id}
+    assert {r.category for r in city.rulebook.rules if r.unit == unit} == {"E-01", "C-02"}
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    assert rows(tmp_path / "x.csv", only="a=1") == [{"a": "1", "b": "2"}]
+    with pytest.raises(NoSuchColumn):
+        rows(tmp_path / "x.csv", only="c=1")
