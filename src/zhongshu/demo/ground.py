@@ -6,6 +6,7 @@ Voronoi division clipped to the level above; roads run along the borders, as the
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -223,8 +224,6 @@ def _roads(ground: Ground) -> list[tuple[BaseGeometry, dict[str, Any]]]:
 
 
 def _features(shapes: Any) -> Mapping[str, Any]:
-    import json  # noqa: PLC0415
-
     return {
         "type": "FeatureCollection",
         "features": [

@@ -8,7 +8,7 @@ from datetime import datetime
 from zhongshu.core.access import Duty
 from zhongshu.core.catalogue import Category
 from zhongshu.core.dispatch import DutyRule
-from zhongshu.core.grid import Area
+from zhongshu.core.grid import CHAIN, Area
 from zhongshu.core.values import AccountId, Name, UnitId
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store import accounts
@@ -46,12 +46,6 @@ SIGN_INS: Mapping[str, tuple[str, str, Duty]] = {
     "gridlead": ("演示·网格长", "Demo grid lead", Duty.GRID_LEAD),
     "admin": ("演示·管理员", "Demo administrator", Duty.ADMIN),
 }
-_CHAIN = (
-    (Duty.CHAIN_COMMUNITY, "社区党组织", "Community organisation"),
-    (Duty.CHAIN_ESTATE, "小区党支部", "Estate branch"),
-    (Duty.CHAIN_BUILDING, "楼栋党小组", "Building group"),
-    (Duty.CHAIN_MEMBER, "党员骨干", "Key member"),
-)
 
 
 def add_units(tx: Tx, streets: list[Area]) -> dict[str, UnitId]:
@@ -121,8 +115,14 @@ def add_people(
                 tx, duty=duty, name_zh=zh, name_en=en, area=grid.id, phone="000-12345"
             )
     for community in areas["community"]:
-        for duty, zh, en in _CHAIN:
-            accounts.add_post(tx, duty=duty, name_zh=zh, name_en=en, area=community.id)
+        for kind in CHAIN:
+            accounts.add_post(
+                tx,
+                duty=Duty(kind.code),
+                name_zh=kind.name.zh,
+                name_en=kind.name.en,
+                area=community.id,
+            )
     for unit in units.values():
         accounts.add_post(
             tx, duty=Duty.HANDLER, name_zh="值班处置岗", name_en="Duty handler", unit=unit

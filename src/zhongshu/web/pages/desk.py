@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core import pictures
 from zhongshu.core.access import Actor, NotFound, Permission
-from zhongshu.core.cases import NEEDS_REASON, Act, Filter, Order, Outcome, Stage
+from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
+from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.flow import acts, browse, contacts
 from zhongshu.store import cases as store
@@ -80,8 +82,6 @@ def case(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
 @router.post("/cases/{number}/acts/{act}")
 async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str) -> Response:
     """Do one act from a form, then show the case again."""
-    import asyncio  # noqa: PLC0415
-
     sent = await request.form()
     back = str(sent.get("back") or f"/cases/{number}")
     fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
@@ -179,12 +179,8 @@ def _sheet_words() -> dict[str, Any]:
 
 
 def _channels() -> list[str]:
-    from zhongshu.core.intake import Channel  # noqa: PLC0415
-
     return list(Channel)
 
 
 def _open() -> frozenset[Stage]:
-    from zhongshu.core.cases import OPEN  # noqa: PLC0415
-
     return OPEN
