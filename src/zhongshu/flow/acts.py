@@ -83,14 +83,18 @@ class NoSuchCase(Refused):
 
 
 def act(
-    tx: Tx, city: City, case_id: CaseId, what: Act, *, by: By, at: datetime, form: Form = Form()
+    tx: Tx, city: City, case: CaseId | Case, what: Act, *, by: By, at: datetime, form: Form = Form()
 ) -> Case:
-    """Do one act to one case, keep the fact of it, and return the case after."""
-    # In the order of their identities, so that two merges cannot wait for each other.
-    if what is Act.MERGE and form.into is not None:
-        for each in sorted((case_id, form.into)):
-            _locked(tx, each)
-    case = _locked(tx, case_id)
+    """Do one act to one case, keep the fact of it, and return the case after.
+
+    A `Case` is one that the caller has locked; an identity is locked here.
+    """
+    if not isinstance(case, Case):
+        # In the order of their identities, so that two merges cannot wait for each other.
+        if what is Act.MERGE and form.into is not None:
+            for each in sorted((case, form.into)):
+                _locked(tx, each)
+        case = _locked(tx, case)
     if form.version is not None and form.version != case.version:
         raise Moved("version", form.version, now=case.version)
     return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
@@ -103,9 +107,8 @@ def _plainly(
     """Take the step, write it, and bring the tasks along."""
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
     after, fact = step(case, what, by=by, at=at, sets=sets, reason=form.reason, says=spoken)
-    with tx.pipeline():
-        cases.save(tx, after, fact)
-        _tasks(tx, after, what, by, at, form)
+    cases.save(tx, after, fact)
+    _tasks(tx, after, what, by, at, form)
     return after
 
 

@@ -54,9 +54,12 @@ def number_id(number: str) -> CaseId:
     return CaseId(int(tail))
 
 
-def case(tx: Tx, sight: Sight, number: str) -> Case:
-    """Return a case by its number; absent and out of sight are the same `NotFound`."""
-    found = cases.get(tx, number_id(number))
+def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
+    """Return a case by its number; absent and out of sight are the same `NotFound`.
+
+    With ``lock`` other writers are kept out until the transaction ends.
+    """
+    found = (cases.lock if lock else cases.get)(tx, number_id(number))
     if (
         found is None
         or found.number != number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, LiteralString
 
 from psycopg import sql
@@ -69,15 +70,7 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
         changes["tile"] = _tile(case)
     row = record(fact)
     tx.execute(
-        sql.SQL(
-            "with c as (update cases set {} where id = %s)"
-            " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        ).format(
-            sql.SQL(", ").join(
-                sql.SQL("{} = %s").format(sql.Identifier(name)) for name in (*changes, "version")
-            )
-        ),
+        _saving((*changes, "version")),
         (
             *changes.values(),
             case.version,
@@ -92,6 +85,22 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
             _json(row["sets"]),
             _json(row["says"]),
         ),
+    )
+
+
+@lru_cache(maxsize=256)
+def _saving(columns: tuple[str, ...]) -> bytes:
+    """Return the statement that writes a step which changes these columns."""
+    return (
+        sql.SQL(
+            "with c as (update cases set {} where id = %s)"
+            " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        )
+        .format(
+            sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)
+        )
+        .as_bytes()
     )
 
 
@@ -246,13 +255,13 @@ def matching(sight: Sight, wanted: Filter) -> Where:
             where.add(IS_OPEN)
         where.add("stage = any(%s)", [s.value for s in wanted.stages])
     if wanted.categories:
-        where.add("category = any(%s)", list(wanted.categories))
+        where.among("category", wanted.categories)
     if wanted.area is not None:
         where.add("area_code >= %s and area_code < %s", wanted.area.lo, wanted.area.hi)
     if wanted.cell is not None:
         where.add("cells @> array[%s]::bigint[] and cells <> '{}'", wanted.cell)
     if wanted.units:
-        where.add("unit = any(%s)", list(wanted.units))
+        where.among("unit", wanted.units)
     if wanted.channel:
         where.add("channel = %s", wanted.channel)
     if wanted.since is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Any, LiteralString, Self
 
@@ -45,6 +45,18 @@ class Database:
     def transaction(self) -> Generator[Tx]:
         """Yield a transaction: committed at the end, rolled back on any error."""
         with self._pool.connection() as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[Tx]:
+        """Yield a transaction whose statements wait for an answer only where one is read:
+        its beginning goes with the first, its commit with the last. Not for COPY.
+        """
+        with (
+            self._pool.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             yield connection
 
     @contextmanager
@@ -93,6 +105,15 @@ class Where:
     def add(self, condition: LiteralString, *values: Any) -> None:
         self._parts.append(condition)
         self.values.extend(values)
+
+    def among(self, column: LiteralString, values: Collection[Any]) -> None:
+        """Ask for one of some values. A single one is asked for with ``=``: only then can an
+        index on the column give the order of the rows too.
+        """
+        if len(values) == 1:
+            self.add(column + " = %s", *values)
+        else:
+            self.add(column + " = any(%s)", list(values))
 
     @property
     def sql(self) -> sql.SQL:

@@ -231,6 +231,9 @@ create index cases_cells on cases using gin (cells) where cells <> '{}';
 create index cases_open on cases (due_at, id)
     where stage in ('waiting_place', 'not_ours', 'received', 'filed', 'dispatched', 'in_hand',
                     'handled', 'checked');
+create index cases_open_newest on cases (reported_at desc, id desc)
+    where stage in ('waiting_place', 'not_ours', 'received', 'filed', 'dispatched', 'in_hand',
+                    'handled', 'checked');
 create index cases_same on cases (tile, category, reported_at desc, id desc)
     where stage in ('received', 'filed', 'dispatched', 'in_hand');
 create index cases_merged on cases (merged_into) where merged_into is not null;

@@ -20,8 +20,10 @@ from zhongshu.flow import acts, browse
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
+from zhongshu.store.db import Tx
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
 
 router = APIRouter(tags=["cases"])
@@ -234,13 +236,20 @@ def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[s
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
-    with hub.db.transaction() as tx:
-        found = browse.case(tx, actor.sight, number)
-        after = acts.act(
-            tx, city, found.id, what, by=by(actor, what, found), at=hub.clock(),
-            form=form_of(body, city),
-        )  # fmt: skip
+    with hub.db.writing() as tx:
+        after = done(tx, hub, actor, number, what, form_of(body, city))
     return with_acts(after, actor, city)
+
+
+def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
+    """Do one act to a case in sight, through the post that allows it; return the case after."""
+    # A merge locks two cases, in an order of its own.
+    alone = what is not Act.MERGE
+    found = browse.case(tx, actor.sight, number, lock=alone)
+    return acts.act(
+        tx, hub.city(), found if alone else found.id, what, by=by(actor, what, found),
+        at=hub.clock(), form=form,
+    )  # fmt: skip
 
 
 def by(actor: Actor, what: Act, found: Case) -> By:

@@ -209,7 +209,7 @@ def reopen(
 
 
 def _by_reporter(hub: Hub, code: str, act: Act, form: acts.Form) -> Case:
-    with hub.db.transaction() as tx:
+    with hub.db.writing() as tx:
         found = browse.progress(tx, typed_code(code))
         return acts.act(
             tx, hub.city(), found.current.id, act, by=A_REPORTER, at=hub.clock(), form=form

@@ -14,11 +14,11 @@ from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
-from zhongshu.flow import acts, browse, contacts
+from zhongshu.flow import browse, contacts
 from zhongshu.store import cases as store
 from zhongshu.store import vault
 from zhongshu.web import wanted
-from zhongshu.web.api.cases import ActIn, by, form_of
+from zhongshu.web.api.cases import ActIn, by, done, form_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page
@@ -135,9 +135,8 @@ def _do(
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
     form = form_of(ActIn.model_validate(fields), city)
-    with hub.db.transaction() as tx:
-        found = browse.case(tx, actor.sight, number)
-        acts.act(tx, city, found.id, what, by=by(actor, what, found), at=hub.clock(), form=form)
+    with hub.db.writing() as tx:
+        found = done(tx, hub, actor, number, what, form)
         for picture in photos:
             vault.add_photo(
                 tx, found.id, report=None, step="after" if what is Act.HANDLE else "check",

@@ -143,7 +143,7 @@ def photo(hub: TheHub, _: Public, code: str, photo_id: int) -> Response:
 
 
 def _reporter_acts(hub: Hub, code: str, act: Act, form: acts.Form) -> Response:
-    with hub.db.transaction() as tx:
+    with hub.db.writing() as tx:
         found = browse.progress(tx, typed_code(code)[:20])
         acts.act(tx, hub.city(), found.current.id, act, by=A_REPORTER, at=hub.clock(), form=form)
     return RedirectResponse(f"/t/{found.code}", 303)
