@@ -50,7 +50,7 @@ def _deadlines(db: Database, clock: Callable[[], datetime]) -> None:
     more = True
     while more:
         with db.transaction() as tx:
-            more = acts.mark_overdue(tx, at=clock()) == 500
+            more = acts.climb(tx, at=clock()) == 500
 
 
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:

@@ -10,10 +10,11 @@ import pytest
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from zhongshu.core.cases import Act, Case, Outcome, OwnCheck, Stage, fold
+from zhongshu.core.cases.clocks import ClockKind, Rung
 from zhongshu.core.intake import Draft, Empty, ImpossibleTime, TooLong
 from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
-from zhongshu.flow.acts import Form, NotMergeable, act, mark_overdue
+from zhongshu.flow.acts import Form, NotMergeable, act, climb
 from zhongshu.flow.city import City
 from zhongshu.flow.intake import KeyReused, Receipt, UnknownCategory, receive
 from zhongshu.store import cases, facts, reports, tasks
@@ -252,7 +253,7 @@ def test_nobody_checks_his_own_work_and_the_database_says_so_too(tx: Tx, city: C
 def test_a_return_goes_back_to_the_dispatcher_and_stops_the_clock(tx: Tx, city: City) -> None:
     case = through(
         tx, city, sent(tx, city, draft()), DISPATCH, ACCEPT,
-        (Act.RETURN, HANA, Form(reason="产权属于市政处")),
+        (Act.RETURN, HANA, Form(reason="产权属于市政处", clause="三定方案第四条")),
     )  # fmt: skip
     assert (case.stage, case.unit, case.due_at) == (Stage.FILED, None, None)
     assert [t.state for t in tasks.of_case(tx, case.id)] == ["returned"]
@@ -327,10 +328,14 @@ def test_a_place_given_later_files_the_case(tx: Tx, city: City) -> None:
 def test_a_passed_deadline_is_said_once(tx: Tx, city: City) -> None:
     case = through(tx, city, sent(tx, city, draft()), DISPATCH)
     assert case.due_at is not None
-    assert mark_overdue(tx, at=case.due_at) == 0
+    climb(tx, at=case.due_at)
+    warned = cases.get(tx, case.id)
+    assert warned is not None
+    assert warned.overdue_at is None
+    assert [c.rung for c in warned.clocks if c.kind is ClockKind.HANDLE] == [Rung.RED]
     late = case.due_at + timedelta(seconds=1)
-    assert mark_overdue(tx, at=late) == 1
-    assert mark_overdue(tx, at=late) == 0
+    assert climb(tx, at=late) == 1
+    assert climb(tx, at=late) == 0
     marked = cases.get(tx, case.id)
     assert marked is not None
     assert marked.overdue_at == late

@@ -28,6 +28,9 @@ class Permission(StrEnum):
     CASE_CHECK = "case:check"
     CASE_CLOSE = "case:close"
     CASE_MERGE = "case:merge"
+    CASE_APPROVE = "case:approve"
+    CASE_SUPERVISE = "case:supervise"
+    CASE_CALL = "case:call"
     REPORT_CREATE = "report:create"
     CONTACT_REVEAL = "contact:reveal"
     CITY_READ = "city:read"
@@ -65,11 +68,12 @@ ALLOWS: Mapping[Duty, frozenset[Permission]] = MappingProxyType(
     {
         Duty.ACCEPTOR: _READ
         | {P.CASE_FILE, P.CASE_MERGE, P.CASE_CLOSE, P.REPORT_CREATE, P.CONTACT_REVEAL, P.EXPORT},
-        Duty.DISPATCHER: _READ | {P.CASE_FILE, P.CASE_DISPATCH, P.CASE_MERGE, P.EXPORT},
+        Duty.DISPATCHER: _READ
+        | {P.CASE_FILE, P.CASE_DISPATCH, P.CASE_MERGE, P.CASE_APPROVE, P.CASE_CALL, P.EXPORT},
         Duty.HANDLER: _READ | {P.CASE_WORK},
         Duty.CHECKER: _READ | {P.CASE_CHECK},
-        Duty.SUPERVISOR: _READ | {P.EXPORT},
-        Duty.GRID_LEAD: _READ | {P.REPORT_CREATE, P.CASE_CHECK},
+        Duty.SUPERVISOR: _READ | {P.CASE_APPROVE, P.CASE_SUPERVISE, P.EXPORT},
+        Duty.GRID_LEAD: _READ | {P.REPORT_CREATE, P.CASE_CHECK, P.CASE_CALL},
         Duty.GRID_WORKER: _READ | {P.REPORT_CREATE, P.CASE_CHECK},
         Duty.HOTLINE: _READ | {P.REPORT_CREATE, P.CASE_FILE, P.CASE_CLOSE, P.CONTACT_REVEAL},
         Duty.ADMIN: _READ | {P.CITY_WRITE, P.ACCOUNT_WRITE, P.EXPORT},
@@ -117,12 +121,15 @@ class Sight:
     areas: tuple[Span, ...] = ()
     units: frozenset[UnitId] = frozenset()
 
-    def covers(self, *, area_code: int | None, unit: UnitId | None) -> bool:
-        """Say whether a case in that cell, with that lead unit, may be seen."""
+    def covers(
+        self, *, area_code: int | None, unit: UnitId | None, involved: Iterable[UnitId] = ()
+    ) -> bool:
+        """Say whether a case in that cell, with that lead unit and others involved, may be seen."""
         return (
             self.everything
             or (area_code is not None and any(area_code in span for span in self.areas))
             or (unit is not None and unit in self.units)
+            or not self.units.isdisjoint(involved)
         )
 
 

@@ -172,12 +172,73 @@ class _Layout:
 
 def due(calendar: Calendar, start: datetime, limit: Limit) -> datetime:
     """Return when a limit that starts at ``start`` ends, in UTC."""
+    return advance(calendar, start, calendar.seconds(limit), working=limit.working)
+
+
+def advance(calendar: Calendar, start: datetime, seconds: float, *, working: bool) -> datetime:
+    """Return the first moment by which so much time has run since ``start``, in UTC.
+
+    ``seconds`` may be less than nothing: then it is the moment from which so much has
+    run until ``start``.
+    """
     begun = aware("start", start).timestamp()
-    length = calendar.seconds(limit)
-    if not limit.working:
-        return datetime.fromtimestamp(begun + length, UTC)
+    if not working:
+        return datetime.fromtimestamp(begun + seconds, UTC)
     layout = calendar._layout  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] # its own module
-    return datetime.fromtimestamp(layout.reach(layout.worked(begun) + length), UTC)
+    return datetime.fromtimestamp(layout.reach(layout.worked(begun) + seconds), UTC)
+
+
+def spent(calendar: Calendar, start: datetime, end: datetime, *, working: bool) -> float:
+    """Return the seconds that ran between two moments; negative when end is before start."""
+    if working:
+        return worked_seconds(calendar, start, end)
+    return (end - start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A piece of a clock's way: a day of the city, and what of it counted.
+
+    ``seconds`` is nothing on a day off; ``why`` then says which kind it was: ``weekend``
+    or ``holiday`` (``workday`` is a make-up day, ``""`` an ordinary one).
+    """
+
+    day: date
+    start: datetime
+    end: datetime
+    seconds: float
+    why: str = ""
+
+
+def trace(
+    calendar: Calendar, start: datetime, end: datetime, *, working: bool
+) -> tuple[Stretch, ...]:
+    """Return, day by day, how the time between two moments was counted."""
+    found: list[Stretch] = []
+    at = start.astimezone(calendar.zone)
+    last = end.astimezone(calendar.zone)
+    while at < last:
+        day = at.date()
+        midnight = datetime.combine(day + timedelta(days=1), time(), calendar.zone)
+        until = min(midnight, last)
+        found.append(
+            Stretch(
+                day=day, start=at, end=until,
+                seconds=spent(calendar, at, until, working=True) if working
+                else until.timestamp() - at.timestamp(),
+                why=_kind_of_day(calendar, day) if working else "",
+            )
+        )  # fmt: skip
+        at = until
+    return tuple(found)
+
+
+def _kind_of_day(calendar: Calendar, day: date) -> str:
+    if day in calendar.workdays:
+        return "workday"
+    if day in calendar.holidays:
+        return "holiday"
+    return "weekend" if day.weekday() in calendar.days_off else ""
 
 
 def due_many(calendar: Calendar, starts: NDArray[np.float64], limit: Limit) -> NDArray[np.float64]:

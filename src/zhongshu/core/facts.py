@@ -48,6 +48,8 @@ class Kind(StrEnum):
     SPLIT = "case:split"
     NOTED = "case:noted"
     OVERDUE = "case:overdue"
+    CLIMBED = "clock:climbed"
+    PROCEDURE = "procedure:moved"
     REVEALED = "contact:revealed"
     ERASED = "contact:erased"
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zhongshu.core.cases import Act, Case, Stage, begun, step
+from zhongshu.core.cases.clocks import next_at
 from zhongshu.core.catalogue import Catalogue, danger_in, read_rows
 from zhongshu.core.facts import A_REPORTER, Fact, Kind
 from zhongshu.core.grid import LEVELS, Area
@@ -83,7 +84,7 @@ def build(
     city = load(tx, on=now.date())
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.
-    acts.mark_overdue(tx, at=now)
+    acts.climb(tx, at=now)
 
 
 def found(tx: Tx) -> Built:
@@ -172,10 +173,9 @@ def _life(
         Kind.REPORTED, by=A_REPORTER, at=at, says={"report": report_id, "channel": report.channel},
     )  # fmt: skip
     facts = [fact]
-    moment = at
-    while (moved := _moved(city, case, moment, now, crew, rng)) is not None:
-        case, fact, moment = moved
-        facts.append(fact)
+    moment: datetime | None = at
+    while moment is not None:
+        case, moment = _moved(city, case, facts, moment, now, crew, rng)
     row = {
         "id": report_id, "code": receipt_code(random(RECEIPT_BYTES)), "case_id": case_id,
         "received_at": at.isoformat(), "reported_at": at.isoformat(), "channel": report.channel,
@@ -187,36 +187,53 @@ def _life(
 
 
 def _moved(
-    city: City, case: Case, moment: datetime, now: datetime, crew: Mapping[str, AccountId],
-    rng: np.random.Generator,
-) -> tuple[Case, Fact, datetime] | None:  # fmt: skip
-    """Take the next step of a life, if there is time for it before now."""
+    city: City, case: Case, facts: list[Fact], moment: datetime, now: datetime,
+    crew: Mapping[str, AccountId], rng: np.random.Generator,
+) -> tuple[Case, datetime | None]:  # fmt: skip
+    """Take the next step of a life if there is time for it before now; its clocks go on
+    meanwhile. Return the case after, and when that was (None: the life has come to now).
+    """
     chosen = next_act(case, crew, rng)
     if chosen is None:
-        return None
+        return _watched(case, facts, now), None
     act, by, form = chosen
     # Most work is quick; some waits for days, and a little of that becomes late.
     wait = timedelta(hours=float(rng.lognormal(0.1, 1.1) if act is not Act.HANDLE else rng.lognormal(1.5, 1.3)))  # fmt: skip
     at = moment + wait
     if at > now:
-        return None
-    sets: dict[str, Any] = {}
+        return _watched(case, facts, now), None
+    case = _watched(case, facts, at)
+    sets = city.ticked(case, acts.TICKS[act], at) if act in acts.TICKS else {}
     says: dict[str, Any] = {"note": form.note} if form.note else {}
     if act is Act.DISPATCH:
         work = city.work(case, at=at)
         if work is None:
-            return None
-        sets, says = {"unit": work.unit, "due_at": work.due_at}, dict(work.says)
+            return case, None
+        sets, says = acts.dispatched(city, case, work, at), dict(work.says)
     elif act is Act.FILE and case.category is None:
         category = city.catalogue.by_code(form.category or "")
         assert category is not None
-        sets = {"category": category.id}
+        sets["category"] = category.id
     elif act is Act.HANDLE:
-        sets = {"outcome": form.outcome}
+        sets["outcome"] = form.outcome
+    elif act is Act.RETURN:
+        says = {"clause": form.clause, "cause": form.cause, "unit": case.unit}
     elif act is Act.RATE:
         sets = {"solved": form.solved, "satisfied": form.satisfied}
     after, fact = step(case, act, by=by, at=at, sets=sets, reason=form.reason, says=says)
-    return after, fact, at
+    facts.append(fact)
+    return after, at
+
+
+def _watched(case: Case, facts: list[Fact], until: datetime) -> Case:
+    """Let the clocks climb their rungs, each at its moment."""
+    while (rung := next_at(case.clocks)) is not None and rung < until:
+        said = acts.climbing(case, at=rung + timedelta(seconds=1))
+        if said is None:
+            break
+        case, fact = said
+        facts.append(fact)
+    return case
 
 
 def _moments(rng: np.random.Generator, now: datetime) -> list[datetime]:

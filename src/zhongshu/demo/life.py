@@ -42,8 +42,14 @@ def next_act(
         case Stage.FILED:
             return Act.DISPATCH, who["dispatcher"], Form()
         case Stage.DISPATCHED:
-            if chance < 0.05:
-                return Act.RETURN, who["handler"], Form(reason="权属不在本单位，请核对责任清单")
+            if chance < 0.05 and case.returns == 0:
+                return (
+                    Act.RETURN,
+                    who["handler"],
+                    Form(
+                        reason="权属不在本单位，请核对责任清单", clause="职责清单", cause="not_ours"
+                    ),
+                )
             return Act.ACCEPT, who["handler"], Form()
         case Stage.IN_HAND:
             outcome = _OUTCOMES[int(rng.choice(len(_OUTCOMES), p=_SHARES))]
@@ -80,7 +86,7 @@ def tick(
             if step is not None:
                 act, by, form = step
                 acts.act(tx, city, case.id, act, by=by, at=now, form=form)
-    acts.mark_overdue(tx, at=now)
+    acts.climb(tx, at=now)
 
 
 def live(

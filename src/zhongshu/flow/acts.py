@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, ClassVar
 
+from zhongshu.core import procedures
 from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
-from zhongshu.core.facts import A_REPORTER, By, Kind
+from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed
+from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow.city import City
+from zhongshu.flow import pending
+from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks
 from zhongshu.store.db import Tx
+
+#: How long a reporter may reopen a closed case, where the city says nothing.
+REOPEN_DAYS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +37,8 @@ class Form:
     """
 
     reason: str = ""
+    clause: str = ""
+    cause: str = ""
     note: str = ""
     version: int | None = None
     unit: UnitId | None = None
@@ -62,6 +71,35 @@ class NoUnit(Refused):
 class NoSuchUnit(Refused):
     message = "There is no unit “%(value)s” at work."
     remedy = "Choose one of the active units."
+
+
+class Held(Refused):
+    status: ClassVar[int] = 409
+    message = "The case is on hold: “%(value)s” cannot be done now."
+    remedy = "End the hold first."
+
+
+class PartsOpen(Refused):
+    status: ClassVar[int] = 409
+    message = "Parts of other units are not done yet: “%(value)s” has to wait."
+    remedy = "Wait for the co-handling units, or take their parts back with a reason."
+
+
+class UnknownCause(Refused):
+    message = "%(field)s: “%(value)s” is not one of: %(choices)s."
+    remedy = "Say which cause of return it is."
+
+
+class NoThirdReturn(Refused):
+    status: ClassVar[int] = 409
+    message = "The case was returned twice: its unit is for the panel to say."
+    remedy = "Handle it first; what the panel rules moves it."
+
+
+class WindowClosed(Refused):
+    status: ClassVar[int] = 409
+    message = "It was closed on %(value)s: after %(days)s days it cannot be reopened here."
+    remedy = "Report it anew; the new report is linked to this one."
 
 
 class NotMergeable(Refused):
@@ -100,16 +138,99 @@ def act(
     return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
 
 
+#: What each act is to the clocks; dispatching is two things and says so itself.
+TICKS: dict[Act, Tick] = {
+    Act.FILE: Tick.FILED, Act.RETURN: Tick.RETURNED, Act.HANDLE: Tick.HANDLED,
+    Act.PASS: Tick.PASSED, Act.FAIL: Tick.FAILED, Act.CLOSE: Tick.CLOSED,
+    Act.REJECT: Tick.REJECTED, Act.MERGE: Tick.MERGED, Act.UNMERGE: Tick.UNMERGED,
+}  # fmt: skip
+_NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE})
+_OF_THE_WORK = (
+    procedures.Kind.EXTENSION, procedures.Kind.TRANSFER, procedures.Kind.HOLD,
+)  # fmt: skip
+#: Which open procedures lose their meaning with an act.
+_LAPSE: dict[Act, tuple[procedures.Kind, ...]] = {
+    Act.RETURN: _OF_THE_WORK, Act.HANDLE: _OF_THE_WORK, Act.CLOSE: tuple(procedures.Kind),
+    Act.REJECT: tuple(procedures.Kind),
+}  # fmt: skip
+
+
+class Cause(StrEnum):
+    """Why a unit returned a case; returns are counted by it."""
+
+    NOT_OURS = "not_ours"  # 非本单位职责
+    NO_POWER = "no_power"  # 无处置权限
+    WRONG_CLASS = "wrong_class"  # 类别错误
+    WRONG_PLACE = "wrong_place"  # 位置错误
+    DUPLICATE = "duplicate"  # 重复
+    OTHER = "other"  # 其他
+
+
+def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Return it once, with reason and clause; the second time a panel has to rule, and until
+    it does the named fallback unit handles it (先办后议).
+    """
+    if not form.clause.strip():
+        raise Missing("clause")
+    try:
+        cause = Cause(form.cause or Cause.OTHER)
+    except ValueError:
+        raise UnknownCause("cause", form.cause, choices=", ".join(Cause)) from None
+    if case.returns >= 2:
+        raise NoThirdReturn("act", what)
+    after = _plainly(
+        tx, city, case, what, by, at, form,
+        says={"clause": form.clause, "cause": cause, "unit": case.unit},
+    )  # fmt: skip
+    if after.returns < 2:
+        return after
+    rule = By(rule="second_return")
+    parties = sorted({u for u in (case.returned_by, case.unit) if u is not None})
+    after, _ = pending.opened(
+        tx, city, after, procedures.Kind.DISPUTE, by=rule, at=at,
+        said={"reason": form.reason, "parties": parties, "fallback": city.fallback},
+    )  # fmt: skip
+    if city.fallback is None or city.work(after, at=at, unit=city.fallback) is None:
+        return after
+    return _dispatch(
+        tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=city.fallback)
+    )
+
+
+def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Work on it anew. The reporter may ask for that within a window, and no page but this
+    function keeps it.
+    """
+    days = int(city.said.get("reopen_days", REOPEN_DAYS))
+    if (
+        by == A_REPORTER
+        and case.closed_at is not None
+        and at > case.closed_at + timedelta(days=days)
+    ):
+        raise WindowClosed(
+            "closed_at", f"{case.closed_at.astimezone(city.zone):%Y-%m-%d}", days=days
+        )
+    tick = Tick.REOPENED if case.stage is Stage.CLOSED else Tick.REVIVED
+    return _plainly(tx, city, case, what, by, at, form, sets=city.ticked(case, tick, at))
+
+
 def _plainly(
-    tx: Tx, _: City, case: Case, what: Act, by: By, at: datetime, form: Form,
+    tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form,
     sets: dict[str, Any] | None = None, says: dict[str, Any] | None = None,
 ) -> Case:  # fmt: skip
     """Take the step, write it, and bring the tasks along."""
+    if what in _NOT_WHILE_HELD and case.held_at is not None:
+        raise Held("act", what)
+    if what in (Act.PASS, Act.CLOSE) and procedures.Kind.ASSIST in case.pending:
+        raise PartsOpen("act", what)
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
-    after, fact = step(case, what, by=by, at=at, sets=sets, reason=form.reason, says=spoken)
+    ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
+    after, fact = step(
+        case, what, by=by, at=at, sets={**ticked, **(sets or {})}, reason=form.reason, says=spoken
+    )
     cases.save(tx, after, fact)
     _tasks(tx, after, what, by, at, form)
-    return after
+    return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
 
 
 def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -172,11 +293,44 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
     assert category is not None
     city.rulebook.check(work.unit, category.code, case.area_code, at.astimezone(city.zone))
     after = _plainly(
-        tx, city, case, what, by, at, form,
-        sets={"unit": work.unit, "due_at": work.due_at}, says=dict(work.says),
-    )  # fmt: skip
-    tasks.open_(tx, case.id, "handle", at=at, unit=work.unit, limit=work.limit, due_at=work.due_at)
-    return after
+        tx,
+        city,
+        case,
+        what,
+        by,
+        at,
+        form,
+        sets=dispatched(city, case, work, at),
+        says=dict(work.says),
+    )
+    tasks.open_(
+        tx, case.id, "handle", at=at, unit=work.unit, limit=str(work.limit), due_at=after.due_at
+    )
+    return ask_others(tx, city, after, work, at=at)
+
+
+def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> Case:
+    """Open the parts of the units that the duty rule names beside the lead."""
+    for unit in work.co_units:
+        case, _ = pending.opened(
+            tx, city, case, procedures.Kind.ASSIST, by=THE_HUB, at=at, unit=unit,
+            said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
+        )  # fmt: skip
+    return case
+
+
+def dispatched(city: City, case: Case, work: Work, at: datetime) -> dict[str, Any]:
+    """Return what a dispatch sets: to the unit that returned it, its clock goes on."""
+    handle = by_kind(case.clocks, ClockKind.HANDLE)
+    again = (
+        work.unit == case.returned_by and handle is not None and handle.state is ClockState.PAUSED
+    )
+    fresh = {} if again else {"overdue_at": None}
+    tick = Tick.DISPATCHED_AGAIN if again else Tick.DISPATCHED
+    return {
+        "unit": work.unit, "due_at": work.due_at, **fresh,
+        **city.ticked(case, tick, at, work=work.limit, unit=work.unit),
+    }  # fmt: skip
 
 
 def _handle(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -253,11 +407,18 @@ def _of_its_own(tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at
     )  # fmt: skip
     if first.stage is Stage.FILED:
         first = replace(first, filed_at=at)
+    first = replace(first, clocks=begin_clocks(city, first, at))
     own, fact = begun(
         first, Kind.REPORTED, by=by, at=at, says={"report": voice.id, "split_from": case.number}
     )
     cases.add(tx, [own], [fact], {own.id: voice.text})
     return own
+
+
+def begin_clocks(city: City, case: Case, at: datetime) -> tuple[Clock, ...]:
+    """Return the clocks a new case begins with."""
+    clocks = city.keeper.after((), Tick.REPORTED, at)
+    return city.keeper.after(clocks, Tick.FILED, at) if case.stage is Stage.FILED else clocks
 
 
 def _tasks(tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form) -> None:
@@ -299,22 +460,41 @@ _DO: dict[Act, _Do] = {
     Act.DISPATCH: _dispatch,
     Act.HANDLE: _handle,
     Act.RATE: _rate,
+    Act.RETURN: _return,
+    Act.REOPEN: _reopen,
     Act.MERGE: _merge,
     Act.UNMERGE: _unmerge,
     Act.SPLIT: _split,
 }
 
 
-def mark_overdue(tx: Tx, *, at: datetime, limit: int = 500) -> int:
-    """Find deadlines that passed unnoticed and say so once each; return how many."""
-    late = cases.overdue(tx, at=at, limit=limit)
-    for case in late:
-        after, fact = changed(
-            case, Kind.OVERDUE, {"overdue_at": at}, by=By(rule="deadline"), at=at,
-            says={"due_at": case.due_at.isoformat() if case.due_at else None},
-        )  # fmt: skip
-        cases.save(tx, after, fact)
-    return len(late)
+def climb(tx: Tx, *, at: datetime, limit: int = 500) -> int:
+    """Find clocks that reached their next rung, and say so once each; return how many cases."""
+    reached = cases.ticking(tx, at=at, limit=limit)
+    for case in reached:
+        said = climbing(case, at=at)
+        if said is not None:
+            cases.save(tx, *said)
+        if not case.clocks:  # imported: it has a deadline, and is told of once
+            cases.noticed(tx, case.id)
+    return len(reached)
+
+
+def climbing(case: Case, *, at: datetime) -> tuple[Case, Fact] | None:
+    """Return the case with every rung climbed that has passed, and the fact of it."""
+    clocks, moved = climbed(case.clocks, at)
+    late = case.overdue_at is None and case.is_overdue(at)
+    if not (moved or late):
+        return None
+    return changed(
+        case, Kind.OVERDUE if late else Kind.CLIMBED,
+        {"clocks": clocks, **({"overdue_at": at} if late else {})},
+        by=By(rule="deadline"), at=at,
+        says={
+            "clocks": {clock.kind.value: clock.rung for clock in moved},
+            "due_at": case.due_at.isoformat() if case.due_at else None,
+        },
+    )  # fmt: skip
 
 
 def reopened_by_reporter(tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str) -> Case:

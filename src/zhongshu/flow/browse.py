@@ -63,7 +63,7 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     if (
         found is None
         or found.number != number
-        or not sight.covers(area_code=found.area_code, unit=found.unit)
+        or not sight.covers(area_code=found.area_code, unit=found.unit, involved=found.involved)
     ):
         raise NotFound("case", number)
     return found

@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from zhongshu.core.calendar import Calendar, due
+from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
+from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Guess
 from zhongshu.core.dispatch import Pick, Rulebook
@@ -30,11 +31,12 @@ class Work:
     """Where a case should go and until when: what a dispatch sets, and what it says."""
 
     unit: UnitId
-    limit: str
+    limit: Limit
     due_at: datetime
     auto: bool
     says: Mapping[str, Any]
     pick: Pick | None = None
+    co_units: tuple[UnitId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class City:
     units: Mapping[UnitId, store.Unit]
     names: Mapping[int, tuple[str, Name]]
     same: SameRule
+    keeper: Keeper
+    said: Mapping[str, Any]
 
     def where(self, place: Point) -> dict[str, Any] | None:
         """Return the fields of a case that say where it is; None outside the city."""
@@ -68,6 +72,42 @@ class City:
     def number(self, at: datetime, case: CaseId) -> str:
         """Return the number a case is spoken of by: the day in the city, and its identity."""
         return f"{at.astimezone(self.zone):%y%m%d}-{case}"
+
+    def ticked(
+        self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
+        unit: UnitId | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return the fields of a case that its clocks change when something happens."""
+        code = self.code_of(unit)
+        clocks = self.keeper.after(case.clocks, tick, at, work=work, unit=code)
+        if clocks == case.clocks:
+            return {}
+        handle, was = by_kind(clocks, ClockKind.HANDLE), by_kind(case.clocks, ClockKind.HANDLE)
+        if handle == was:
+            return {"clocks": clocks}
+        return {"clocks": clocks, "due_at": handle.due_at if handle else None}
+
+    def hours(self, unit: UnitId | None) -> Calendar:
+        """Return the calendar a unit works by: its own, or the city's."""
+        return self.keeper.units.get(self.code_of(unit), self.calendar)
+
+    def code_of(self, unit: UnitId | None) -> str:
+        """Return a unit's code; nothing where there is no such unit."""
+        known = None if unit is None else self.units.get(unit)
+        return known.code if known else ""
+
+    @property
+    def fallback(self) -> UnitId | None:
+        """The unit that handles first while others argue: the one the city named, or that
+        of the duty rule which fits everything.
+        """
+        named = self.unit_codes.get(str(self.said.get("fallback_unit", "")))
+        if named is not None:
+            return named.id
+        rules = [
+            r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
+        ]
+        return rules[0].unit if rules else None
 
     def pick(self, case: Case, *, at: datetime) -> Pick | None:
         """Return the unit the duty rules name for a case."""
@@ -91,11 +131,12 @@ class City:
         by_rule = pick is not None and pick.unit == lead
         return Work(
             unit=lead,
-            limit=str(condition.limit),
-            due_at=due(self.calendar, at, condition.limit),
+            limit=condition.limit,
+            due_at=due(self.hours(lead), at, condition.limit),
             auto=by_rule and pick.rule.auto if pick else False,
             says={"limit": str(condition.limit), **({"duty_rule": pick.rule.id} if by_rule and pick else {})},
             pick=pick,
+            co_units=pick.rule.co_units if pick and by_rule else (),
         )  # fmt: skip
 
     def category(self, category: int | None) -> Category | None:
@@ -137,6 +178,8 @@ def load(tx: Tx, *, on: date | None = None) -> City:
     areas = [area for area in store.areas(tx) if area.valid(day)]
     holidays, workdays = store.calendar_days(tx)
     same: Mapping[str, Any] = said.get("same", {})
+    units = {unit.id: unit for unit in store.units(tx)}
+    calendar = _calendar(said, zone, holidays, workdays)
     return City(
         version=number,
         name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
@@ -145,15 +188,39 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         tree=Tree(areas),
         locator=Locator(areas, levels),
         catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
-        rulebook=Rulebook(store.duty_rules(tx)),
-        calendar=Calendar(
-            zone=zone, holidays=holidays, workdays=workdays,
-            periods=tuple(
-                (time.fromisoformat(start), time.fromisoformat(end))
-                for start, end in said.get("periods", [["08:00", "12:00"], ["14:00", "18:00"]])
-            ),
+        rulebook=Rulebook(
+            rule for rule in store.duty_rules(tx) if rule.unit in units and units[rule.unit].active
         ),
-        units={unit.id: unit for unit in store.units(tx)},
+        calendar=calendar,
+        units=units,
         names=store.category_names(tx),
         same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+        keeper=Keeper.usual(
+            calendar, said=said.get("limits", {}),
+            units={
+                unit.code: _calendar(unit.hours, zone, holidays, workdays)
+                for unit in units.values() if unit.hours
+            },
+        ),
+        said=said,
     )  # fmt: skip
+
+
+_PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))
+
+
+def _calendar(
+    said: Mapping[str, Any], zone: ZoneInfo, holidays: frozenset[date], workdays: frozenset[date]
+) -> Calendar:
+    """Return a calendar of the hours said; one that works through holidays says so."""
+    always = bool(said.get("holidays_too"))
+    return Calendar(
+        zone=ZoneInfo(said["zone"]) if "zone" in said else zone,
+        holidays=frozenset() if always else holidays,
+        workdays=frozenset() if always else workdays,
+        days_off=frozenset(said.get("days_off", (5, 6))),
+        periods=tuple(
+            (time.fromisoformat(start), time.fromisoformat(end))
+            for start, end in said.get("periods", _PERIODS)
+        ),
+    )

@@ -20,6 +20,7 @@ from zhongshu.core.intake import RECEIPT_BYTES, Draft, Report, read, receipt_cod
 from zhongshu.core.place import neighbours, tile
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
 from zhongshu.core.values import CaseId, Refused, ReportId
+from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
@@ -194,6 +195,8 @@ def _written(
         _store(tx, written)
         for one, report_id in zip(pending, report_ids, strict=True):
             _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
+    for case_id, work in written.work:
+        ask_others(tx, city, written.new[case_id], work, at=pending[0].report.received_at)
 
 
 #: Open cases by the ~100 m square they lie in: a report is compared with nine squares only.
@@ -269,6 +272,7 @@ def _opened(
     )
     if first.stage is Stage.FILED:
         first = replace(first, filed_at=report.received_at)
+    first = replace(first, clocks=begin_clocks(city, first, report.received_at))
     case, fact = begun(
         first, Kind.REPORTED, by=A_REPORTER, at=report.received_at,
         says={"report": report_id, "channel": report.channel, **_reasons(one)},
@@ -288,7 +292,7 @@ def _by_rule(written: _Written, city: City, case: Case, at: datetime) -> Case:
         return case
     after, fact = step(
         case, Act.DISPATCH, by=THE_HUB, at=at,
-        sets={"unit": work.unit, "due_at": work.due_at}, says=work.says,
+        sets=dispatched(city, case, work, at), says=work.says,
     )  # fmt: skip
     written.facts.append(fact)
     written.work.append((case.id, work))
@@ -327,7 +331,7 @@ def _store(tx: Tx, written: _Written) -> None:
         case = written.new[case_id]
         assert case.dispatched_at is not None
         tasks.open_(
-            tx, case_id, "handle", at=case.dispatched_at, unit=work.unit, limit=work.limit,
+            tx, case_id, "handle", at=case.dispatched_at, unit=work.unit, limit=str(work.limit),
             due_at=work.due_at,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from psycopg.rows import kwargs_row
 
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import FIELDS, OPEN, Case, Filter, Key, Order, Stage, plain, rich
+from zhongshu.core.cases.clocks import next_at
 from zhongshu.core.facts import Fact
 from zhongshu.core.place import tile
 from zhongshu.core.values import CaseId, CategoryId
@@ -24,7 +25,8 @@ COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
-    " before_merge, version"
+    " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
+    " version"
 )
 #: The stages of a partial index, written as its definition writes them.
 IS_OPEN: LiteralString = (
@@ -53,8 +55,8 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
         for case in cases
     ]  # fmt: skip
     tx.execute(
-        f"with c as (insert into cases ({COLUMNS}, tile, words)"
-        f" select {COLUMNS}, tile, words from json_populate_recordset(null::cases, %s))"
+        f"with c as (insert into cases ({COLUMNS}, tile, words, next_at)"
+        f" select {COLUMNS}, tile, words, next_at from json_populate_recordset(null::cases, %s))"
         " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
         " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
         " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
@@ -65,9 +67,11 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
 
 def save(tx: Tx, case: Case, fact: Fact) -> None:
     """Write one step: the fields the fact set, the new version, and the fact itself."""
-    changes = {name: _column(getattr(case, name)) for name in fact.sets}
+    changes = {name: _column(name, case) for name in fact.sets}
     if {"lon", "lat"} & changes.keys():
         changes["tile"] = _tile(case)
+    if {"clocks", "stage"} & changes.keys():
+        changes["next_at"] = next_at(case.clocks)
     row = record(fact)
     tx.execute(
         _saving((*changes, "version")),
@@ -218,15 +222,19 @@ def per_hour(
     return [counts.get(hour, 0) for hour in range(24)]
 
 
-def overdue(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:
-    """Return cases whose deadline passed unnoticed, locked, earliest first."""
+def ticking(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:
+    """Return cases of which a clock has reached its next rung, locked, earliest first."""
     return _many(
         tx,
-        f"select {COLUMNS} from cases where due_at < %s and overdue_at is null"
-        f" and stage in ('dispatched', 'in_hand') and {IS_OPEN}"
-        " order by due_at, id limit %s for update skip locked",
+        f"select {COLUMNS} from cases where next_at < %s"
+        " order by next_at limit %s for update skip locked",
         (at, limit),
     )
+
+
+def noticed(tx: Tx, case: CaseId) -> None:
+    """Let a case without clocks (an imported one) be told of once."""
+    tx.execute("update cases set next_at = null where id = %s", (case,))
 
 
 def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
@@ -245,8 +253,9 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         # One plain range per area, not a join: each can use the index on `area_code`.
         ranges = " or ".join("area_code >= %s and area_code < %s" for _ in sight.areas)
         where.add(
-            f"(unit = any(%s) or {ranges or 'false'})",
-            list(sight.units), *(end for area in sight.areas for end in (area.lo, area.hi)),
+            f"(unit = any(%s) or (involved && %s::bigint[] and involved <> '{{}}')"
+            f" or {ranges or 'false'})",
+            list(sight.units), list(sight.units), *(end for area in sight.areas for end in (area.lo, area.hi)),
         )  # fmt: skip
     if wanted.open_only:
         where.add(IS_OPEN)
@@ -281,13 +290,16 @@ def matching(sight: Sight, wanted: Filter) -> Where:
 
 def derived(case: Case, text: str) -> dict[str, Any]:
     """Return the columns the database keeps for finding: the square and the words."""
-    return {"tile": _tile(case), "words": " ".join(words(f"{text} {case.title} {case.address}"))}
+    return {
+        "tile": _tile(case),
+        "next_at": _iso(next_at(case.clocks)),
+        "words": " ".join(words(f"{text} {case.title} {case.address}")),
+    }
 
 
 def case_of(**row: Any) -> Case:
     """Make a case of a row of `COLUMNS`."""
     row["stage"] = Stage(row["stage"])
-    row["cells"] = tuple(row["cells"])
     return Case(**rich(row))
 
 
@@ -295,8 +307,15 @@ def _tile(case: Case) -> int | None:
     return None if case.lon is None or case.lat is None else tile(case.lon, case.lat)
 
 
-def _column(value: Any) -> Any:
+def _column(name: str, case: Case) -> Any:
+    if name == "clocks":
+        return _json([clock.record() for clock in case.clocks])
+    value = getattr(case, name)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _json(value: Any) -> str:

@@ -30,6 +30,7 @@ class Unit:
     name: Name
     phone: str = ""
     active: bool = True
+    hours: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,7 @@ def end_areas(tx: Tx, ended: Sequence[AreaId], *, on: date) -> None:
 
 def units(tx: Tx) -> list[Unit]:
     rows = tx.execute(
-        "select id, code, parent, kind, name_zh, name_en, phone, active from units order by code"
+        "select id, code, parent, kind, name_zh, name_en, phone, active, hours from units order by code"
     ).fetchall()
     return [
         Unit(
@@ -168,8 +169,9 @@ def units(tx: Tx) -> list[Unit]:
             name=Name(zh, en),
             phone=phone,
             active=active,
+            hours=hours,
         )
-        for id_, code, parent, kind, zh, en, phone, active in rows
+        for id_, code, parent, kind, zh, en, phone, active, hours in rows
     ]
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from zhongshu.store.cases import COLUMNS
 from zhongshu.store.db import Tx
 
-CASES: LiteralString = f"{COLUMNS}, tile, words"
+CASES: LiteralString = (
+    "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
+    " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
+    " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
+    " before_merge, version, next_at, tile, words"
+)
 REPORTS: LiteralString = (
     "id, case_id, received_at, reported_at, channel, source, source_key, text, address, lang, lon,"
     " lat, category, extra"

@@ -11,6 +11,7 @@ facts_id_seq as bigint start 1 by 1
 imports_id_seq as bigint start 1 by 1
 photos_id_seq as bigint start 1 by 1
 posts_id_seq as bigint start 1 by 1
+procedures_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
 units_id_seq as bigint start 1 by 1
@@ -76,7 +77,16 @@ cases.closed_at timestamp with time zone
 cases.overdue_at timestamp with time zone
 cases.merged_into bigint
 cases.before_merge text
+cases.clocks jsonb not null default '[]'::jsonb
+cases.pending text[] not null default '{}'::text[]
+cases.involved bigint[] not null default '{}'::bigint[]
+cases.returns integer not null default 0
+cases.returned_by bigint
+cases.held_at timestamp with time zone
+cases.exempted boolean not null default false
+cases.repeat_of bigint
 cases.version integer not null
+cases.next_at timestamp with time zone
 cases.tile bigint
 cases.words tsvector
 catalogues.version integer not null
@@ -171,6 +181,17 @@ posts.name_en text not null default ''::text
 posts.area bigint
 posts.unit bigint
 posts.phone text not null default ''::text
+procedures.id bigint not null identity d
+procedures.case_id bigint not null
+procedures.kind text not null
+procedures.state text not null
+procedures.unit bigint
+procedures.opened_at timestamp with time zone not null
+procedures.due_at timestamp with time zone
+procedures.late_at timestamp with time zone
+procedures.ended_at timestamp with time zone
+procedures.hands bigint[] not null default '{}'::bigint[]
+procedures.said jsonb not null default '{}'::jsonb
 readers.name text not null
 readers.tx xid8 not null default '0'::xid8
 readers.id bigint not null default 0
@@ -223,6 +244,7 @@ units.name_zh text not null
 units.name_en text not null default ''::text
 units.phone text not null default ''::text
 units.active boolean not null default true
+units.hours jsonb
 
 -- constraints
 accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
@@ -255,6 +277,7 @@ cases: cases_satisfied_check CHECK (((satisfied >= 1) AND (satisfied <= 5)))
 cases: cases_stage_check CHECK ((stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text, 'closed'::text, 'rejected'::text, 'merged'::text])))
 cases: cases_version_check CHECK ((version >= 1))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
+cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
 cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
 catalogues: catalogues_pkey PRIMARY KEY (version)
 categories: categories_layer_check CHECK ((layer = ANY (ARRAY['component'::text, 'event'::text, 'service'::text])))
@@ -289,6 +312,10 @@ posts: posts_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 posts: posts_check CHECK (((area IS NULL) OR (unit IS NULL)))
 posts: posts_pkey PRIMARY KEY (id)
 posts: posts_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+procedures: procedures_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+procedures: procedures_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'assist'::text, 'extension'::text, 'hold'::text, 'transfer'::text, 'dispute'::text, 'call'::text, 'supervision'::text, 'recheck'::text, 'appeal'::text])))
+procedures: procedures_pkey PRIMARY KEY (id)
+procedures: procedures_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 readers: readers_pkey PRIMARY KEY (name)
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
@@ -323,12 +350,17 @@ CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
+CREATE INDEX cases_held ON public.cases USING btree (held_at) WHERE (held_at IS NOT NULL)
+CREATE INDEX cases_involved ON public.cases USING gin (involved) WHERE (involved <> '{}'::bigint[])
 CREATE INDEX cases_merged ON public.cases USING btree (merged_into) WHERE (merged_into IS NOT NULL)
 CREATE INDEX cases_newest ON public.cases USING btree (reported_at DESC, id DESC)
 CREATE INDEX cases_open ON public.cases USING btree (due_at, id) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
 CREATE INDEX cases_open_newest ON public.cases USING btree (reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
+CREATE INDEX cases_pending ON public.cases USING gin (pending) WHERE (pending <> '{}'::text[])
 CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
+CREATE INDEX cases_repeat ON public.cases USING btree (repeat_of) WHERE (repeat_of IS NOT NULL)
 CREATE INDEX cases_same ON public.cases USING btree (tile, category, reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
+CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
 CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
 CREATE INDEX cases_words ON public.cases USING gin (words)
 CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
@@ -350,6 +382,13 @@ CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
 CREATE INDEX posts_area ON public.posts USING btree (area)
 CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
 CREATE INDEX posts_unit ON public.posts USING btree (unit)
+CREATE INDEX procedures_case ON public.procedures USING btree (case_id)
+CREATE INDEX procedures_due ON public.procedures USING btree (due_at) WHERE ((ended_at IS NULL) AND (late_at IS NULL))
+CREATE UNIQUE INDEX procedures_once ON public.procedures USING btree (case_id, kind) WHERE (kind = ANY (ARRAY['appeal'::text, 'dispute'::text]))
+CREATE UNIQUE INDEX procedures_one_open ON public.procedures USING btree (case_id, kind) WHERE ((ended_at IS NULL) AND (kind <> ALL (ARRAY['assist'::text, 'call'::text])))
+CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) WHERE (ended_at IS NULL)
+CREATE UNIQUE INDEX procedures_pkey ON public.procedures USING btree (id)
+CREATE INDEX procedures_unit ON public.procedures USING btree (unit) WHERE (ended_at IS NULL)
 CREATE UNIQUE INDEX readers_pkey ON public.readers USING btree (name)
 CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)

@@ -8,12 +8,13 @@ separate fields: folding them into one status is how “closed” comes to mean 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from zhongshu.core.cases.clocks import Clock
 from zhongshu.core.facts import By, Data, Fact, Kind
 from zhongshu.core.values import (
     AccountId,
@@ -162,7 +163,10 @@ class Case:
 
     Times are aware. ``area`` and ``area_code`` are the deepest cell of the main chain
     and its place on the tree's line; ``cells`` are the areas of the levels that cut
-    across. ``before_merge`` remembers the stage a merged case goes back to.
+    across. ``before_merge`` remembers the stage a merged case goes back to. ``due_at`` is
+    the deadline of the work: what the handling clock says. ``pending`` names the kinds of
+    procedure that are open on it, ``involved`` the units besides the lead that may see it.
+    ``repeat_of`` is a case closed shortly before, of the same class at the same place.
     """
 
     id: CaseId
@@ -196,6 +200,14 @@ class Case:
     overdue_at: datetime | None = None
     merged_into: CaseId | None = None
     before_merge: Stage | None = None
+    clocks: tuple[Clock, ...] = ()
+    pending: tuple[str, ...] = ()
+    involved: tuple[UnitId, ...] = ()
+    returns: int = 0
+    returned_by: UnitId | None = None
+    held_at: datetime | None = None
+    exempted: bool = False
+    repeat_of: CaseId | None = None
     version: int = 0
 
     @property
@@ -216,7 +228,7 @@ FRESH_START: Data = MappingProxyType(
     {
         "unit": None, "outcome": None, "confirmation": None, "dispatched_at": None,
         "due_at": None, "handled_at": None, "handled_by": None, "checked_by": None,
-        "closed_at": None, "overdue_at": None,
+        "closed_at": None, "overdue_at": None, "returns": 0, "returned_by": None,
     }
 )  # fmt: skip
 
@@ -293,10 +305,11 @@ def changed(
 
 
 def begun(case: Case, kind: Kind, *, by: By, at: datetime, says: Data) -> tuple[Case, Fact]:
-    """Return a new case at version 1, and the fact that made it (all its fields)."""
+    """Return a new case at version 1, and the fact that made it (what differs from nothing)."""
     first = replace(case, version=1)
-    everything = {name: getattr(first, name) for name in FIELDS}
-    sets = {k: v for k, v in everything.items() if v is not None and v not in ((), "")}
+    sets = {
+        name: value for name in FIELDS if (value := getattr(first, name)) != _UNSAID.get(name)
+    }  # fmt: skip
     return first, Fact(case=case.id, seq=1, kind=kind, at=at, by=by, sets=plain(sets), says=says)
 
 
@@ -320,7 +333,10 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
         case Act.DISPATCH:
             return {"dispatched_at": at}
         case Act.RETURN:
-            return {"unit": None, "dispatched_at": None, "due_at": None, "overdue_at": None}
+            return {
+                "unit": None, "dispatched_at": None, "due_at": None,
+                "returns": case.returns + 1, "returned_by": case.unit,
+            }  # fmt: skip
         case Act.HANDLE:
             return {
                 "handled_at": at, "handled_by": by.account,
@@ -349,20 +365,32 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
 FIELDS: tuple[str, ...] = tuple(
     name for name in Case.__dataclass_fields__ if name not in ("id", "version")
 )
+_UNSAID = {
+    name: field.default for name, field in Case.__dataclass_fields__.items()
+    if field.default is not MISSING
+}  # fmt: skip
 _TIMES = frozenset(
-    ("reported_at", "filed_at", "dispatched_at", "due_at", "handled_at", "closed_at", "overdue_at")
-)
+    ("reported_at", "filed_at", "dispatched_at", "due_at", "handled_at", "closed_at", "overdue_at",
+     "held_at")
+)  # fmt: skip
+_TUPLES = frozenset(("cells", "pending", "involved"))
 
 
 def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Make values JSON-ready: times as ISO text, words as words, tuples as lists."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime)
-        else value.value if isinstance(value, StrEnum)
-        else list(value) if isinstance(value, tuple)
-        else value
-        for name, value in fields.items()
-    }  # fmt: skip
+    return {name: _plain(value) for name, value in fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Clock):
+        return value.record()
+    if isinstance(value, tuple):
+        return [_plain(each) for each in cast("tuple[Any, ...]", value)]
+    return value
 
 
 def rich(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -377,6 +405,10 @@ def rich(fields: Mapping[str, Any]) -> dict[str, Any]:
     ):  # fmt: skip
         if made.get(name) is not None:
             made[name] = kind(made[name])
-    if "cells" in made:
-        made["cells"] = tuple(made["cells"])
+    for name in _TUPLES & made.keys():
+        made[name] = tuple(made[name])
+    if "clocks" in made:
+        made["clocks"] = tuple(
+            clock if isinstance(clock, Clock) else Clock.read(clock) for clock in made["clocks"]
+        )
     return made

@@ -1,0 +1,82 @@
+"""Writing procedures: the row, and the fact on the case that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from zhongshu.core.calendar import due, parse_limit
+from zhongshu.core.cases import Case, changed
+from zhongshu.core.facts import By
+from zhongshu.core.facts import Kind as FactKind
+from zhongshu.core.procedures import DECIDED_WITHIN, Kind, Move, Procedure, begun
+from zhongshu.core.values import UnitId
+from zhongshu.flow.city import City
+from zhongshu.store import cases, procedures
+from zhongshu.store.db import Tx
+
+#: What a procedure names itself as the moment something must have happened by.
+_NAMES_MOMENT: Mapping[Kind, str] = {
+    Kind.CALL: "until", Kind.SUPERVISION: "until",
+}  # fmt: skip
+
+
+def opened(
+    tx: Tx, city: City, case: Case, kind: Kind, *, by: By, at: datetime,
+    said: Mapping[str, Any], unit: UnitId | None = None,
+) -> tuple[Case, Procedure]:  # fmt: skip
+    """Begin a procedure on a locked case; return the case after, and the procedure."""
+    others = procedures.of_case(tx, case.id)
+    fresh = begun(
+        case, kind, tuple(others), id=procedures.identity(tx), at=at, by=by.account, unit=unit,
+        due_at=_due(city, kind, said, unit, at), said=said,
+    )  # fmt: skip
+    procedures.add(tx, fresh)
+    return written(tx, case, [*others, fresh], fresh, Move.OPEN, by=by, at=at), fresh
+
+
+def written(
+    tx: Tx, case: Case, all_of_it: Sequence[Procedure], moved: Procedure, move: Move, *, by: By,
+    at: datetime, sets: Mapping[str, Any] | None = None,
+) -> Case:  # fmt: skip
+    """Write the fact of a step, with what it changes on the case."""
+    involved = {*case.involved, *([moved.unit] if moved.unit is not None else [])}
+    after, fact = changed(
+        case, FactKind.PROCEDURE,
+        {
+            "pending": tuple(sorted({p.kind.value for p in all_of_it if p.open})),
+            "involved": tuple(sorted(involved)), **(sets or {}),
+        },
+        by=by, at=at,
+        says={
+            "procedure": moved.kind.value, "id": moved.id, "move": move.value,
+            "state": moved.state, "unit": moved.unit, "said": dict(moved.said),
+        },
+    )  # fmt: skip
+    cases.save(tx, after, fact)
+    return after
+
+
+def lapsed(tx: Tx, case: Case, kinds: Collection[Kind], *, by: By, at: datetime) -> Case:
+    """End the open procedures of these kinds: what they asked for has lost its meaning."""
+    if not {kind.value for kind in kinds}.intersection(case.pending):
+        return case
+    everything = list(procedures.of_case(tx, case.id))
+    for n, one in enumerate(everything):
+        if one.open and one.kind in kinds:
+            ended = replace(one, state="lapsed", ended_at=at)
+            everything[n] = ended
+            procedures.save(tx, ended)
+            case = written(tx, case, everything, ended, Move.WITHDRAW, by=by, at=at)
+    return case
+
+
+def _due(
+    city: City, kind: Kind, said: Mapping[str, Any], unit: UnitId | None, at: datetime
+) -> datetime | None:
+    if kind in _NAMES_MOMENT:
+        return datetime.fromisoformat(said[_NAMES_MOMENT[kind]])
+    text = said["limit"] if kind is Kind.ASSIST else DECIDED_WITHIN[kind]
+    return due(city.hours(unit), at, parse_limit(text))

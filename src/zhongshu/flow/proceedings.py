@@ -1,0 +1,184 @@
+"""Procedures at work: a step is taken, and what it means for the case happens with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from zhongshu.core.access import Actor, Forbidden, NotFound
+from zhongshu.core.cases import Act, Case, Stage
+from zhongshu.core.cases.clocks import Tick
+from zhongshu.core.facts import By
+from zhongshu.core.procedures import PATHS, At, Kind, Move, Path, Procedure, moved, moves
+from zhongshu.core.values import UnitId
+from zhongshu.flow import acts, pending
+from zhongshu.flow.city import City
+from zhongshu.store import cases, procedures, tasks
+from zhongshu.store.db import Tx
+
+
+def begin(
+    tx: Tx, city: City, case: Case, kind: Kind, *, by: By, at: datetime,
+    said: Mapping[str, Any], unit: UnitId | None = None,
+) -> tuple[Case, Procedure]:  # fmt: skip
+    """Ask for something on a locked case."""
+    if unit is not None and (unit not in city.units or not city.units[unit].active):
+        raise acts.NoSuchUnit("unit", unit)
+    if kind is Kind.ASSIST or kind is Kind.TRANSFER:
+        _competent(city, case, unit, at)
+        if unit == case.unit:
+            raise acts.NoSuchUnit("unit", unit)
+    return pending.opened(tx, city, case, kind, by=by, at=at, said=said, unit=unit)
+
+
+def take(
+    tx: Tx, city: City, case: Case, identity: int, move: Move, *, by: By, at: datetime,
+    said: Mapping[str, Any], unit: UnitId | None = None,
+) -> Case:  # fmt: skip
+    """Take a step of a procedure of a locked case, with what it means for the case."""
+    everything = list(procedures.of_case(tx, case.id))
+    place = next((n for n, one in enumerate(everything) if one.id == identity), None)
+    if place is None:
+        raise NotFound("procedure", identity)
+    before = everything[place]
+    after = moved(before, move, case, at=at, by=by.account, said=said, unit=unit)
+    everything[place] = after
+    procedures.save(tx, after)
+    sets = _meaning(tx, city, case, after, move, by, at)
+    case = pending.written(tx, case, everything, after, move, by=by, at=at, sets=sets)
+    return _consequence(tx, city, case, after, move, by, at)
+
+
+def path_of(procedure: Procedure, move: Move) -> Path | None:
+    return PATHS.get((procedure.kind, procedure.state, move))
+
+
+def post_for(actor: Actor, path: Path, case: Case, unit: UnitId | None) -> By:
+    """Return who acts through the post that allows a step, or refuse."""
+    there = path.at is At.UNIT
+    post = actor.acting(
+        path.needs, area_code=None if there else case.area_code, unit=unit if there else case.unit
+    )
+    if post is None:
+        raise Forbidden("permission", path.needs.value)
+    return By(account=actor.account, post=post)
+
+
+def offered(procedure: Procedure, case: Case, actor: Actor) -> tuple[Move, ...]:
+    """Return the steps an actor may take now."""
+    return tuple(move for move in moves(procedure) if _may(procedure, move, case, actor))
+
+
+def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
+    path = PATHS[procedure.kind, procedure.state, move]
+    if path.fresh and actor.account in procedure.hands:
+        return False
+    try:
+        post_for(actor, path, case, procedure.unit)
+    except Forbidden:
+        return False
+    return True
+
+
+def beginnings(case: Case, actor: Actor) -> tuple[Kind, ...]:
+    """Return the procedures an actor may begin on a case as it stands."""
+    from zhongshu.core.procedures import BEGINS, PER_UNIT  # noqa: PLC0415
+
+    def may(kind: Kind) -> bool:
+        if case.stage not in BEGINS[kind] or (kind in case.pending and kind not in PER_UNIT):
+            return False
+        try:
+            post_for(actor, PATHS[kind, "", Move.OPEN], case, None)
+        except Forbidden:
+            return False
+        return True
+
+    # A recheck is drawn by lot, and a dispute opened by the second return: never by hand.
+    return tuple(k for k in Kind if k not in (Kind.RECHECK, Kind.DISPUTE) and may(k))
+
+
+def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
+    category = city.catalogue.by_id(case.category)
+    if unit is not None and category is not None:
+        city.rulebook.check(unit, category.code, case.area_code, at.astimezone(city.zone))
+
+
+def _meaning(
+    tx: Tx, city: City, case: Case, after: Procedure, move: Move, by: By, at: datetime
+) -> dict[str, Any]:
+    """Return what a step changes on the case itself, in the same fact."""
+    match (after.kind, after.state, move):
+        case (Kind.EXTENSION, "granted", _):
+            return city.ticked(case, Tick.EXTENDED, at)
+        case (Kind.HOLD, "held", Move.APPROVE):
+            return {"held_at": at, **city.ticked(case, Tick.HELD, at)}
+        case (Kind.HOLD, "resumed", _):
+            return {"held_at": None, **city.ticked(case, Tick.RESUMED, at)}
+        case (Kind.APPEAL, "upheld", _):
+            return {"exempted": True}
+        case (Kind.TRANSFER, "accepted", _):
+            return _handed_over(tx, city, case, after.unit, at, by, stage=Stage.IN_HAND)
+        case (Kind.DISPUTE, "ruled", _) if (
+            case.stage in (Stage.DISPATCHED, Stage.IN_HAND) and after.unit != case.unit
+        ):
+            return _handed_over(tx, city, case, after.unit, at, by, stage=Stage.DISPATCHED)
+        case _:
+            return {}
+
+
+def _handed_over(
+    tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime, by: By, *, stage: Stage
+) -> dict[str, Any]:
+    """Give the work to another unit, with a clock of its own: at no moment is it nobody's."""
+    work = city.work(case, at=at, unit=unit)
+    if work is None:
+        raise acts.NoUnit("unit", unit)
+    _competent(city, case, unit, at)
+    sets = acts.dispatched(city, case, work, at)
+    tasks.end(tx, case.id, "handle", "cancelled", at=at, by=by.account, result="handed over")
+    tasks.open_(
+        tx, case.id, "handle", at=at, unit=work.unit, limit=str(work.limit), due_at=sets["due_at"]
+    )
+    if stage is Stage.IN_HAND:
+        tasks.accept(tx, case.id, at=at, by=by.account)
+    return {**sets, "stage": stage, "dispatched_at": at}
+
+
+def _consequence(
+    tx: Tx, city: City, case: Case, after: Procedure, move: Move, by: By, at: datetime
+) -> Case:
+    """Do what a step leads to beyond the fact of it."""
+    match (after.kind, after.state, move):
+        case (Kind.DISPUTE, "ruled", _) if case.stage is Stage.FILED:
+            form = acts.Form(unit=after.unit)
+            return acts.act(tx, city, case, Act.DISPATCH, by=by, at=at, form=form)
+        case (Kind.RECHECK, "not_good", _) if case.stage is Stage.CLOSED:
+            form = acts.Form(reason=str(after.said.get("reason", "")))
+            return acts.act(tx, city, case, Act.REOPEN, by=by, at=at, form=form)
+        case _:
+            return case
+
+
+def notice_late(tx: Tx, city: City, *, at: datetime) -> int:
+    """Find procedures whose moment passed and holds whose time is over; return how many.
+
+    A procedure of a merged case waits: nobody is to be pressed for it.
+    """
+    ending = procedures.held_until(tx, at=at)
+    for hold in ending:
+        case = cases.lock(tx, hold.case)
+        if case is not None and case.held_at is not None:
+            take(tx, city, case, hold.id, Move.RESUME, by=By(rule="hold_over"), at=at, said={})
+    late = procedures.due(tx, at=at)
+    for one in late:
+        case = cases.lock(tx, one.case)
+        now = next((p for p in procedures.of_case(tx, one.case) if p.id == one.id), None)
+        if case is None or now is None or not now.open or case.stage is Stage.MERGED:
+            continue
+        marked = replace(now, late_at=at)
+        procedures.save(tx, marked)
+        everything = procedures.of_case(tx, case.id)
+        pending.written(tx, case, everything, marked, Move.OPEN, by=By(rule="deadline"), at=at)
+    return len(ending) + len(late)
