@@ -319,7 +319,7 @@ def _serve(*, demo: bool) -> None:
         if demo:
             _build_demo(hub, settings)
             _enliven(hub, stop)
-        jobs.run(hub.db, clock=main.clock, stop=stop)
+        jobs.run(hub.db, hub.city, clock=main.clock, stop=stop)
         out.print(
             f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
             " Ctrl-C stops."

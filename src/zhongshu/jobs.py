@@ -14,7 +14,8 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts
+from zhongshu.flow import acts, contacts, proceedings
+from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
 DEADLINES_EVERY_S = 2.0
@@ -22,11 +23,15 @@ ERASING_EVERY_S = 3600.0
 
 
 def run(
-    db: Database, *, clock: Callable[[], datetime], stop: threading.Event
+    db: Database,
+    city: Callable[[], City],
+    *,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
 ) -> list[threading.Thread]:
     """Start the loops; they end soon after ``stop`` is set."""
     loops = (
-        (DEADLINES_EVERY_S, lambda: _deadlines(db, clock)),
+        (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
     )
     threads = [
@@ -46,11 +51,15 @@ def _loop(every_s: float, work: Callable[[], None], stop: threading.Event) -> No
         stop.wait(every_s)
 
 
-def _deadlines(db: Database, clock: Callable[[], datetime]) -> None:
+def _deadlines(
+    db: Database, city: Callable[[], City], clock: Callable[[], datetime]
+) -> None:  # fmt: skip
     more = True
     while more:
-        with db.transaction() as tx:
+        with db.writing() as tx:
             more = acts.climb(tx, at=clock()) == 500
+    with db.transaction() as tx:
+        proceedings.notice_late(tx, city(), at=clock())
 
 
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:

@@ -50,7 +50,15 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
         for whole, route in walk(app):
             if isinstance(guards(route)[0], Anybody):
                 continue
-            path = whole.format(number="261124-1", act="note", photo_id=1, contact_id=1)
+            path = whole.format(
+                number="261124-1",
+                act="note",
+                photo_id=1,
+                contact_id=1,
+                kind="hold",
+                identity=1,
+                move="approve",
+            )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)
                 assert answer.status_code in (401, 422), (method, path)

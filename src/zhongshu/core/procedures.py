@@ -22,7 +22,7 @@ from zhongshu.core.values import AccountId, CaseId, Refused, UnitId
 P = Permission
 
 
-class Kind(StrEnum):
+class ProcedureKind(StrEnum):
     """What can be asked for on a case."""
 
     VERIFY = "verify"  # 核实: is it there as reported?
@@ -60,7 +60,7 @@ class Move(StrEnum):
     UNABLE = "unable"
 
 
-class At(StrEnum):
+class Whose(StrEnum):
     """Whose post lets one take a step."""
 
     CASE = "case"  # a post that covers the case or its lead unit
@@ -68,7 +68,7 @@ class At(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class StepRule:
     """One lawful step: where it leads, who may take it, what it must say.
 
     ``ends`` closes the procedure. ``fresh`` asks for a hand that took no earlier step of it.
@@ -76,7 +76,7 @@ class Path:
 
     to: str
     needs: P
-    at: At = At.CASE
+    at: Whose = Whose.CASE
     asks: tuple[str, ...] = ()
     ends: bool = False
     fresh: bool = False
@@ -87,94 +87,94 @@ _STARTED: tuple[Stage, ...] = (Stage.DISPATCHED, Stage.IN_HAND)
 _BUSY: tuple[Stage, ...] = (*_STARTED, Stage.HANDLED, Stage.CHECKED)
 
 #: In which stages a procedure may be begun.
-BEGINS: Mapping[Kind, frozenset[Stage]] = MappingProxyType(
+BEGINS: Mapping[ProcedureKind, frozenset[Stage]] = MappingProxyType(
     {
-        Kind.VERIFY: frozenset({Stage.WAITING_PLACE, Stage.RECEIVED, Stage.FILED}),
-        Kind.ASSIST: frozenset(_STARTED),
-        Kind.EXTENSION: frozenset(_STARTED),
-        Kind.HOLD: frozenset(_STARTED),
-        Kind.TRANSFER: frozenset(_STARTED),
-        Kind.DISPUTE: frozenset({Stage.FILED}),
-        Kind.CALL: frozenset({Stage.FILED, *_BUSY}),
-        Kind.SUPERVISION: frozenset({Stage.RECEIVED, Stage.FILED, *_BUSY}),
-        Kind.RECHECK: frozenset({Stage.CLOSED}),
-        Kind.APPEAL: frozenset({Stage.CLOSED}),
+        ProcedureKind.VERIFY: frozenset({Stage.WAITING_PLACE, Stage.RECEIVED, Stage.FILED}),
+        ProcedureKind.ASSIST: frozenset(_STARTED),
+        ProcedureKind.EXTENSION: frozenset(_STARTED),
+        ProcedureKind.HOLD: frozenset(_STARTED),
+        ProcedureKind.TRANSFER: frozenset(_STARTED),
+        ProcedureKind.DISPUTE: frozenset({Stage.FILED}),
+        ProcedureKind.CALL: frozenset({Stage.FILED, *_BUSY}),
+        ProcedureKind.SUPERVISION: frozenset({Stage.RECEIVED, Stage.FILED, *_BUSY}),
+        ProcedureKind.RECHECK: frozenset({Stage.CLOSED}),
+        ProcedureKind.APPEAL: frozenset({Stage.CLOSED}),
     }
 )
 
 #: The steps: (kind, state, move) → path. The state "" is: not begun.
-PATHS: Mapping[tuple[Kind, str, Move], Path] = MappingProxyType(
+PATHS: Mapping[tuple[ProcedureKind, str, Move], StepRule] = MappingProxyType(
     {
-        (Kind.VERIFY, "", Move.OPEN): Path(to="asked", needs=P.CASE_FILE),
-        (Kind.VERIFY, "asked", Move.CONFIRM): Path(to="confirmed", needs=P.CASE_CHECK, ends=True),
-        (Kind.VERIFY, "asked", Move.DENY): Path(to="not_found", needs=P.CASE_CHECK, asks=("reason",), ends=True),
-        (Kind.VERIFY, "asked", Move.UNABLE): Path(to="cannot_check", needs=P.CASE_CHECK, asks=("reason",), ends=True),
+        (ProcedureKind.VERIFY, "", Move.OPEN): StepRule(to="asked", needs=P.CASE_FILE),
+        (ProcedureKind.VERIFY, "asked", Move.CONFIRM): StepRule(to="confirmed", needs=P.CASE_CHECK, ends=True),
+        (ProcedureKind.VERIFY, "asked", Move.DENY): StepRule(to="not_found", needs=P.CASE_CHECK, asks=("reason",), ends=True),
+        (ProcedureKind.VERIFY, "asked", Move.UNABLE): StepRule(to="cannot_check", needs=P.CASE_CHECK, asks=("reason",), ends=True),
 
-        (Kind.ASSIST, "", Move.OPEN): Path(to="asked", needs=P.CASE_DISPATCH, asks=("unit", "limit")),
-        (Kind.ASSIST, "asked", Move.ACCEPT): Path(to="accepted", needs=_WORK, at=At.UNIT),
-        (Kind.ASSIST, "asked", Move.DECLINE): Path(to="declined", needs=_WORK, at=At.UNIT, asks=("reason", "clause"), ends=True),
-        (Kind.ASSIST, "accepted", Move.FINISH): Path(to="done", needs=_WORK, at=At.UNIT, asks=("result",), ends=True),
-        (Kind.ASSIST, "asked", Move.WITHDRAW): Path(to="withdrawn", needs=P.CASE_DISPATCH, asks=("reason",), ends=True),
-        (Kind.ASSIST, "accepted", Move.WITHDRAW): Path(to="withdrawn", needs=P.CASE_DISPATCH, asks=("reason",), ends=True),
+        (ProcedureKind.ASSIST, "", Move.OPEN): StepRule(to="asked", needs=P.CASE_DISPATCH, asks=("unit", "limit")),
+        (ProcedureKind.ASSIST, "asked", Move.ACCEPT): StepRule(to="accepted", needs=_WORK, at=Whose.UNIT),
+        (ProcedureKind.ASSIST, "asked", Move.DECLINE): StepRule(to="declined", needs=_WORK, at=Whose.UNIT, asks=("reason", "clause"), ends=True),
+        (ProcedureKind.ASSIST, "accepted", Move.FINISH): StepRule(to="done", needs=_WORK, at=Whose.UNIT, asks=("result",), ends=True),
+        (ProcedureKind.ASSIST, "asked", Move.WITHDRAW): StepRule(to="withdrawn", needs=P.CASE_DISPATCH, asks=("reason",), ends=True),
+        (ProcedureKind.ASSIST, "accepted", Move.WITHDRAW): StepRule(to="withdrawn", needs=P.CASE_DISPATCH, asks=("reason",), ends=True),
 
-        (Kind.EXTENSION, "", Move.OPEN): Path(to="asked", needs=_WORK, asks=("reason",)),
-        (Kind.EXTENSION, "asked", Move.APPROVE): Path(to="granted", needs=P.CASE_APPROVE, ends=True, fresh=True),
-        (Kind.EXTENSION, "asked", Move.REFUSE): Path(to="refused", needs=P.CASE_APPROVE, asks=("reason",), ends=True, fresh=True),
-        (Kind.EXTENSION, "asked", Move.WITHDRAW): Path(to="withdrawn", needs=_WORK, ends=True),
+        (ProcedureKind.EXTENSION, "", Move.OPEN): StepRule(to="asked", needs=_WORK, asks=("reason",)),
+        (ProcedureKind.EXTENSION, "asked", Move.APPROVE): StepRule(to="granted", needs=P.CASE_APPROVE, ends=True, fresh=True),
+        (ProcedureKind.EXTENSION, "asked", Move.REFUSE): StepRule(to="refused", needs=P.CASE_APPROVE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.EXTENSION, "asked", Move.WITHDRAW): StepRule(to="withdrawn", needs=_WORK, ends=True),
 
-        (Kind.HOLD, "", Move.OPEN): Path(to="asked", needs=_WORK, asks=("reason", "owner", "plan", "next_step", "review_at", "until")),
-        (Kind.HOLD, "asked", Move.APPROVE): Path(to="seconded", needs=P.CASE_APPROVE, fresh=True),
-        (Kind.HOLD, "asked", Move.REFUSE): Path(to="refused", needs=P.CASE_APPROVE, asks=("reason",), ends=True, fresh=True),
-        (Kind.HOLD, "asked", Move.WITHDRAW): Path(to="withdrawn", needs=_WORK, ends=True),
-        (Kind.HOLD, "seconded", Move.APPROVE): Path(to="held", needs=P.CASE_SUPERVISE, fresh=True),
-        (Kind.HOLD, "seconded", Move.REFUSE): Path(to="refused", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
-        (Kind.HOLD, "held", Move.REVIEW): Path(to="held", needs=P.CASE_APPROVE, asks=("next_step", "review_at")),
-        (Kind.HOLD, "held", Move.RESUME): Path(to="resumed", needs=P.CASE_APPROVE, ends=True),
+        (ProcedureKind.HOLD, "", Move.OPEN): StepRule(to="asked", needs=_WORK, asks=("reason", "owner", "plan", "next_step", "review_at", "until")),
+        (ProcedureKind.HOLD, "asked", Move.APPROVE): StepRule(to="seconded", needs=P.CASE_APPROVE, fresh=True),
+        (ProcedureKind.HOLD, "asked", Move.REFUSE): StepRule(to="refused", needs=P.CASE_APPROVE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.HOLD, "asked", Move.WITHDRAW): StepRule(to="withdrawn", needs=_WORK, ends=True),
+        (ProcedureKind.HOLD, "seconded", Move.APPROVE): StepRule(to="held", needs=P.CASE_SUPERVISE, fresh=True),
+        (ProcedureKind.HOLD, "seconded", Move.REFUSE): StepRule(to="refused", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.HOLD, "held", Move.REVIEW): StepRule(to="held", needs=P.CASE_APPROVE, asks=("next_step", "review_at")),
+        (ProcedureKind.HOLD, "held", Move.RESUME): StepRule(to="resumed", needs=P.CASE_APPROVE, ends=True),
 
-        (Kind.TRANSFER, "", Move.OPEN): Path(to="proposed", needs=_WORK, asks=("unit", "reason")),
-        (Kind.TRANSFER, "proposed", Move.ACCEPT): Path(to="accepted", needs=_WORK, at=At.UNIT, ends=True),
-        (Kind.TRANSFER, "proposed", Move.DECLINE): Path(to="declined", needs=_WORK, at=At.UNIT, asks=("reason",), ends=True),
-        (Kind.TRANSFER, "proposed", Move.WITHDRAW): Path(to="withdrawn", needs=_WORK, ends=True),
+        (ProcedureKind.TRANSFER, "", Move.OPEN): StepRule(to="proposed", needs=_WORK, asks=("unit", "reason")),
+        (ProcedureKind.TRANSFER, "proposed", Move.ACCEPT): StepRule(to="accepted", needs=_WORK, at=Whose.UNIT, ends=True),
+        (ProcedureKind.TRANSFER, "proposed", Move.DECLINE): StepRule(to="declined", needs=_WORK, at=Whose.UNIT, asks=("reason",), ends=True),
+        (ProcedureKind.TRANSFER, "proposed", Move.WITHDRAW): StepRule(to="withdrawn", needs=_WORK, ends=True),
 
-        (Kind.DISPUTE, "", Move.OPEN): Path(to="open", needs=P.CASE_DISPATCH, asks=("reason",)),
-        (Kind.DISPUTE, "open", Move.RULE): Path(to="ruled", needs=P.CASE_SUPERVISE, asks=("unit", "reason", "clause"), ends=True),
+        (ProcedureKind.DISPUTE, "", Move.OPEN): StepRule(to="open", needs=P.CASE_DISPATCH, asks=("reason",)),
+        (ProcedureKind.DISPUTE, "open", Move.RULE): StepRule(to="ruled", needs=P.CASE_SUPERVISE, asks=("unit", "reason", "clause"), ends=True),
 
-        (Kind.CALL, "", Move.OPEN): Path(to="called", needs=P.CASE_CALL, asks=("unit", "reason", "until")),
-        (Kind.CALL, "called", Move.ARRIVE): Path(to="arrived", needs=_WORK, at=At.UNIT),
-        (Kind.CALL, "arrived", Move.FINISH): Path(to="finished", needs=P.CASE_CALL, asks=("result",), ends=True),
-        (Kind.CALL, "called", Move.WITHDRAW): Path(to="withdrawn", needs=P.CASE_CALL, asks=("reason",), ends=True),
-        (Kind.CALL, "finished", Move.RATE): Path(to="finished", needs=P.CASE_CALL, asks=("rating",), ends=True),
-        (Kind.CALL, "finished", Move.ANSWER): Path(to="finished", needs=_WORK, at=At.UNIT, asks=("rating",), ends=True),
+        (ProcedureKind.CALL, "", Move.OPEN): StepRule(to="called", needs=P.CASE_CALL, asks=("unit", "reason", "until")),
+        (ProcedureKind.CALL, "called", Move.ARRIVE): StepRule(to="arrived", needs=_WORK, at=Whose.UNIT),
+        (ProcedureKind.CALL, "arrived", Move.FINISH): StepRule(to="finished", needs=P.CASE_CALL, asks=("result",), ends=True),
+        (ProcedureKind.CALL, "called", Move.WITHDRAW): StepRule(to="withdrawn", needs=P.CASE_CALL, asks=("reason",), ends=True),
+        (ProcedureKind.CALL, "finished", Move.RATE): StepRule(to="finished", needs=P.CASE_CALL, asks=("rating",), ends=True),
+        (ProcedureKind.CALL, "finished", Move.ANSWER): StepRule(to="finished", needs=_WORK, at=Whose.UNIT, asks=("rating",), ends=True),
 
-        (Kind.SUPERVISION, "", Move.OPEN): Path(to="open", needs=P.CASE_SUPERVISE, asks=("reason", "until")),
-        (Kind.SUPERVISION, "open", Move.ANSWER): Path(to="answered", needs=_WORK, asks=("result",)),
-        (Kind.SUPERVISION, "open", Move.RAISE): Path(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
-        (Kind.SUPERVISION, "answered", Move.RAISE): Path(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
-        (Kind.SUPERVISION, "open", Move.LIFT): Path(to="lifted", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True),
-        (Kind.SUPERVISION, "answered", Move.LIFT): Path(to="lifted", needs=P.CASE_SUPERVISE, ends=True),
+        (ProcedureKind.SUPERVISION, "", Move.OPEN): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason", "until")),
+        (ProcedureKind.SUPERVISION, "open", Move.ANSWER): StepRule(to="answered", needs=_WORK, asks=("result",)),
+        (ProcedureKind.SUPERVISION, "open", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
+        (ProcedureKind.SUPERVISION, "answered", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
+        (ProcedureKind.SUPERVISION, "open", Move.LIFT): StepRule(to="lifted", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True),
+        (ProcedureKind.SUPERVISION, "answered", Move.LIFT): StepRule(to="lifted", needs=P.CASE_SUPERVISE, ends=True),
 
-        (Kind.RECHECK, "", Move.OPEN): Path(to="drawn", needs=P.CASE_SUPERVISE),
-        (Kind.RECHECK, "drawn", Move.CONFIRM): Path(to="good", needs=P.CASE_CHECK, ends=True),
-        (Kind.RECHECK, "drawn", Move.DENY): Path(to="not_good", needs=P.CASE_CHECK, asks=("reason",), ends=True),
-        (Kind.RECHECK, "drawn", Move.UNABLE): Path(to="cannot_check", needs=P.CASE_CHECK, asks=("reason",), ends=True),
+        (ProcedureKind.RECHECK, "", Move.OPEN): StepRule(to="drawn", needs=P.CASE_SUPERVISE),
+        (ProcedureKind.RECHECK, "drawn", Move.CONFIRM): StepRule(to="good", needs=P.CASE_CHECK, ends=True),
+        (ProcedureKind.RECHECK, "drawn", Move.DENY): StepRule(to="not_good", needs=P.CASE_CHECK, asks=("reason",), ends=True),
+        (ProcedureKind.RECHECK, "drawn", Move.UNABLE): StepRule(to="cannot_check", needs=P.CASE_CHECK, asks=("reason",), ends=True),
 
-        (Kind.APPEAL, "", Move.OPEN): Path(to="asked", needs=_WORK, asks=("reason",)),
-        (Kind.APPEAL, "asked", Move.APPROVE): Path(to="seconded", needs=P.CASE_SUPERVISE, asks=("reason",), fresh=True),
-        (Kind.APPEAL, "asked", Move.REFUSE): Path(to="dismissed", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
-        (Kind.APPEAL, "seconded", Move.APPROVE): Path(to="upheld", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
-        (Kind.APPEAL, "seconded", Move.REFUSE): Path(to="dismissed", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.APPEAL, "", Move.OPEN): StepRule(to="asked", needs=_WORK, asks=("reason",)),
+        (ProcedureKind.APPEAL, "asked", Move.APPROVE): StepRule(to="seconded", needs=P.CASE_SUPERVISE, asks=("reason",), fresh=True),
+        (ProcedureKind.APPEAL, "asked", Move.REFUSE): StepRule(to="dismissed", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.APPEAL, "seconded", Move.APPROVE): StepRule(to="upheld", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
+        (ProcedureKind.APPEAL, "seconded", Move.REFUSE): StepRule(to="dismissed", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True, fresh=True),
     }
 )  # fmt: skip
 
 #: Kinds of which several may be open on one case at once, one for each unit.
-PER_UNIT: frozenset[Kind] = frozenset({Kind.ASSIST, Kind.CALL})
+PER_UNIT: frozenset[ProcedureKind] = frozenset({ProcedureKind.ASSIST, ProcedureKind.CALL})
 #: Kinds that a case may have only once.
-ONCE: frozenset[Kind] = frozenset({Kind.APPEAL, Kind.DISPUTE})
+ONCE: frozenset[ProcedureKind] = frozenset({ProcedureKind.APPEAL, ProcedureKind.DISPUTE})
 #: How long a decision may take, where the procedure itself names no moment.
-DECIDED_WITHIN: Mapping[Kind, str] = MappingProxyType(
+DECIDED_WITHIN: Mapping[ProcedureKind, str] = MappingProxyType(
     {
-        Kind.VERIFY: "4wh", Kind.EXTENSION: "1wd", Kind.HOLD: "3wd", Kind.TRANSFER: "4wh",
-        Kind.DISPUTE: "3wd", Kind.RECHECK: "5wd", Kind.APPEAL: "5wd",
+        ProcedureKind.VERIFY: "4wh", ProcedureKind.EXTENSION: "1wd", ProcedureKind.HOLD: "3wd", ProcedureKind.TRANSFER: "4wh",
+        ProcedureKind.DISPUTE: "3wd", ProcedureKind.RECHECK: "5wd", ProcedureKind.APPEAL: "5wd",
     }
 )  # fmt: skip
 MOST_EXTENSIONS = 2
@@ -189,7 +189,7 @@ class Procedure:
 
     id: int
     case: CaseId
-    kind: Kind
+    kind: ProcedureKind
     state: str
     opened_at: datetime
     unit: UnitId | None = None
@@ -263,7 +263,7 @@ class TooFar(Refused):
 
 
 def begun(
-    case: Case, kind: Kind, others: tuple[Procedure, ...], *, id: int, at: datetime,
+    case: Case, kind: ProcedureKind, others: tuple[Procedure, ...], *, id: int, at: datetime,
     by: AccountId | None, unit: UnitId | None = None, due_at: datetime | None = None,
     said: Mapping[str, Any],
 ) -> Procedure:  # fmt: skip
@@ -280,9 +280,9 @@ def begun(
     if kind in ONCE and alike:
         raise OnlyOnce("procedure", kind)
     _asked(kind, path, {**said, "unit": unit})
-    if kind is Kind.EXTENSION:
+    if kind is ProcedureKind.EXTENSION:
         _extendable(case, at)
-    if kind is Kind.HOLD:
+    if kind is ProcedureKind.HOLD:
         _holdable(case, said, at)
     return Procedure(
         id=id, case=case.id, kind=kind, state=path.to, opened_at=at, unit=unit, due_at=due_at,
@@ -302,16 +302,16 @@ def moved(
     if path.fresh and by is not None and by in procedure.hands:
         raise SameHand("by", by)
     if (
-        procedure.kind is Kind.RECHECK
+        procedure.kind is ProcedureKind.RECHECK
         and by is not None
         and by in (case.handled_by, case.checked_by)
     ):
         raise SameHand("by", by)
-    if (procedure.kind, move) == (Kind.EXTENSION, Move.APPROVE):
+    if (procedure.kind, move) == (ProcedureKind.EXTENSION, Move.APPROVE):
         _extendable(case, at)
-    if (procedure.kind, procedure.state, move) == (Kind.HOLD, "seconded", Move.APPROVE):
+    if (procedure.kind, procedure.state, move) == (ProcedureKind.HOLD, "seconded", Move.APPROVE):
         _running(case)
-    if (procedure.kind, move) == (Kind.HOLD, Move.REVIEW):
+    if (procedure.kind, move) == (ProcedureKind.HOLD, Move.REVIEW):
         _within("review_at", said["review_at"], at, _date(procedure.said["until"]))
     return replace(
         procedure, state=path.to, ended_at=(procedure.ended_at or at) if path.ends else None,
@@ -341,7 +341,7 @@ def _joined(procedure: Procedure, move: Move, said: Mapping[str, Any]) -> dict[s
     }
 
 
-def _asked(kind: Kind, path: Path, said: Mapping[str, Any]) -> None:
+def _asked(kind: ProcedureKind, path: StepRule, said: Mapping[str, Any]) -> None:
     for name in path.asks:
         value = said.get(name)
         if value is None or (isinstance(value, str) and not value.strip()):

@@ -146,13 +146,24 @@ TICKS: dict[Act, Tick] = {
 }  # fmt: skip
 _NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE})
 _OF_THE_WORK = (
-    procedures.Kind.EXTENSION, procedures.Kind.TRANSFER, procedures.Kind.HOLD,
+    procedures.ProcedureKind.EXTENSION, procedures.ProcedureKind.TRANSFER, procedures.ProcedureKind.HOLD,
 )  # fmt: skip
 #: Which open procedures lose their meaning with an act.
-_LAPSE: dict[Act, tuple[procedures.Kind, ...]] = {
-    Act.RETURN: _OF_THE_WORK, Act.HANDLE: _OF_THE_WORK, Act.CLOSE: tuple(procedures.Kind),
-    Act.REJECT: tuple(procedures.Kind),
+_LAPSE: dict[Act, tuple[procedures.ProcedureKind, ...]] = {
+    Act.RETURN: _OF_THE_WORK, Act.HANDLE: _OF_THE_WORK, Act.CLOSE: tuple(procedures.ProcedureKind),
+    Act.REJECT: tuple(procedures.ProcedureKind),
 }  # fmt: skip
+
+
+def hindered(case: Case, what: Act) -> type[Refused] | None:
+    """Return what stands in the way of an act the table would allow."""
+    if what in _NOT_WHILE_HELD and case.held_at is not None:
+        return Held
+    if what in (Act.PASS, Act.CLOSE) and procedures.ProcedureKind.ASSIST in case.pending:
+        return PartsOpen
+    if what is Act.RETURN and case.returns >= 2:
+        return NoThirdReturn
+    return None
 
 
 class Cause(StrEnum):
@@ -176,8 +187,6 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
         cause = Cause(form.cause or Cause.OTHER)
     except ValueError:
         raise UnknownCause("cause", form.cause, choices=", ".join(Cause)) from None
-    if case.returns >= 2:
-        raise NoThirdReturn("act", what)
     after = _plainly(
         tx, city, case, what, by, at, form,
         says={"clause": form.clause, "cause": cause, "unit": case.unit},
@@ -187,7 +196,7 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
     rule = By(rule="second_return")
     parties = sorted({u for u in (case.returned_by, case.unit) if u is not None})
     after, _ = pending.opened(
-        tx, city, after, procedures.Kind.DISPUTE, by=rule, at=at,
+        tx, city, after, procedures.ProcedureKind.DISPUTE, by=rule, at=at,
         said={"reason": form.reason, "parties": parties, "fallback": city.fallback},
     )  # fmt: skip
     if city.fallback is None or city.work(after, at=at, unit=city.fallback) is None:
@@ -219,10 +228,9 @@ def _plainly(
     sets: dict[str, Any] | None = None, says: dict[str, Any] | None = None,
 ) -> Case:  # fmt: skip
     """Take the step, write it, and bring the tasks along."""
-    if what in _NOT_WHILE_HELD and case.held_at is not None:
-        raise Held("act", what)
-    if what in (Act.PASS, Act.CLOSE) and procedures.Kind.ASSIST in case.pending:
-        raise PartsOpen("act", what)
+    hindrance = hindered(case, what)
+    if hindrance is not None:
+        raise hindrance("act", what)
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
@@ -313,7 +321,7 @@ def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> C
     """Open the parts of the units that the duty rule names beside the lead."""
     for unit in work.co_units:
         case, _ = pending.opened(
-            tx, city, case, procedures.Kind.ASSIST, by=THE_HUB, at=at, unit=unit,
+            tx, city, case, procedures.ProcedureKind.ASSIST, by=THE_HUB, at=at, unit=unit,
             said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
         )  # fmt: skip
     return case

@@ -8,14 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
+from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
+from zhongshu.core.cases.clocks import Clock
 from zhongshu.core.cases.matching import Match, same_matter
 from zhongshu.core.dispatch import Pick
 from zhongshu.core.facts import Fact
 from zhongshu.core.place import Point, neighbours, tile
+from zhongshu.core.procedures import Procedure
 from zhongshu.core.values import CaseId
+from zhongshu.flow import acts
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, cases, facts, reports, tasks, vault
+from zhongshu.store import accounts, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
@@ -44,6 +48,30 @@ class Sheet:
     pick: Pick | None
     similar: Sequence[Match]
     merged: Sequence[Case]
+    clocks: Sequence[Told]
+    procedures: Sequence[Procedure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A clock, and day by day how its time was or will be counted."""
+
+    clock: Clock
+    stretches: Sequence[Stretch]
+
+
+def told(city: City, case: Case) -> Sequence[Told]:
+    """Return the clocks of a case with the answer to “why is it due then?”."""
+    return [
+        Told(
+            clock=clock,
+            stretches=trace(
+                city.keeper.hours(clock), clock.started_at, clock.due_at,
+                working=parse_limit(clock.limit).working,
+            ) if clock.due_at is not None else (),
+        )
+        for clock in case.clocks
+    ]  # fmt: skip
 
 
 def number_id(number: str) -> CaseId:
@@ -92,6 +120,7 @@ def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
         and actor.acting(NEEDS[act], area_code=case.area_code, unit=case.unit) is not None
         and not (act in (Act.PASS, Act.FAIL) and case.handled_by == actor.account)
         and not (act is Act.SPLIT and case.reports < 2)
+        and not acts.hindered(case, act)
     )
 
 
@@ -117,6 +146,8 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         pick=city.pick(found, at=now),
         similar=similar(tx, city, found, actor.sight),
         merged=cases.merged_into(tx, found.id),
+        clocks=told(city, found),
+        procedures=procedures.of_case(tx, found.id),
     )
 
 
@@ -229,5 +260,7 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
         "reports": case.reports, "reported_at": case.reported_at, "filed_at": case.filed_at,
         "dispatched_at": case.dispatched_at, "due_at": case.due_at, "overdue_at": case.overdue_at,
         "handled_at": case.handled_at, "closed_at": case.closed_at,
-        "merged_into": case.merged_into, "version": case.version,
+        "merged_into": case.merged_into, "pending": case.pending, "held_at": case.held_at,
+        "returns": case.returns, "exempted": case.exempted, "repeat_of": case.repeat_of,
+        "version": case.version,
     }  # fmt: skip

@@ -9,22 +9,21 @@ from typing import Any
 
 from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Case, changed
-from zhongshu.core.facts import By
-from zhongshu.core.facts import Kind as FactKind
-from zhongshu.core.procedures import DECIDED_WITHIN, Kind, Move, Procedure, begun
+from zhongshu.core.facts import By, Kind
+from zhongshu.core.procedures import DECIDED_WITHIN, Move, Procedure, ProcedureKind, begun
 from zhongshu.core.values import UnitId
 from zhongshu.flow.city import City
 from zhongshu.store import cases, procedures
 from zhongshu.store.db import Tx
 
 #: What a procedure names itself as the moment something must have happened by.
-_NAMES_MOMENT: Mapping[Kind, str] = {
-    Kind.CALL: "until", Kind.SUPERVISION: "until",
+_NAMES_MOMENT: Mapping[ProcedureKind, str] = {
+    ProcedureKind.CALL: "until", ProcedureKind.SUPERVISION: "until",
 }  # fmt: skip
 
 
 def opened(
-    tx: Tx, city: City, case: Case, kind: Kind, *, by: By, at: datetime,
+    tx: Tx, city: City, case: Case, kind: ProcedureKind, *, by: By, at: datetime,
     said: Mapping[str, Any], unit: UnitId | None = None,
 ) -> tuple[Case, Procedure]:  # fmt: skip
     """Begin a procedure on a locked case; return the case after, and the procedure."""
@@ -44,7 +43,7 @@ def written(
     """Write the fact of a step, with what it changes on the case."""
     involved = {*case.involved, *([moved.unit] if moved.unit is not None else [])}
     after, fact = changed(
-        case, FactKind.PROCEDURE,
+        case, Kind.PROCEDURE,
         {
             "pending": tuple(sorted({p.kind.value for p in all_of_it if p.open})),
             "involved": tuple(sorted(involved)), **(sets or {}),
@@ -59,7 +58,7 @@ def written(
     return after
 
 
-def lapsed(tx: Tx, case: Case, kinds: Collection[Kind], *, by: By, at: datetime) -> Case:
+def lapsed(tx: Tx, case: Case, kinds: Collection[ProcedureKind], *, by: By, at: datetime) -> Case:
     """End the open procedures of these kinds: what they asked for has lost its meaning."""
     if not {kind.value for kind in kinds}.intersection(case.pending):
         return case
@@ -74,9 +73,9 @@ def lapsed(tx: Tx, case: Case, kinds: Collection[Kind], *, by: By, at: datetime)
 
 
 def _due(
-    city: City, kind: Kind, said: Mapping[str, Any], unit: UnitId | None, at: datetime
+    city: City, kind: ProcedureKind, said: Mapping[str, Any], unit: UnitId | None, at: datetime
 ) -> datetime | None:
     if kind in _NAMES_MOMENT:
         return datetime.fromisoformat(said[_NAMES_MOMENT[kind]])
-    text = said["limit"] if kind is Kind.ASSIST else DECIDED_WITHIN[kind]
+    text = said["limit"] if kind is ProcedureKind.ASSIST else DECIDED_WITHIN[kind]
     return due(city.hours(unit), at, parse_limit(text))

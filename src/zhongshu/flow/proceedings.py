@@ -11,7 +11,16 @@ from zhongshu.core.access import Actor, Forbidden, NotFound
 from zhongshu.core.cases import Act, Case, Stage
 from zhongshu.core.cases.clocks import Tick
 from zhongshu.core.facts import By
-from zhongshu.core.procedures import PATHS, At, Kind, Move, Path, Procedure, moved, moves
+from zhongshu.core.procedures import (
+    PATHS,
+    Move,
+    Procedure,
+    ProcedureKind,
+    StepRule,
+    Whose,
+    moved,
+    moves,
+)
 from zhongshu.core.values import UnitId
 from zhongshu.flow import acts, pending
 from zhongshu.flow.city import City
@@ -20,13 +29,13 @@ from zhongshu.store.db import Tx
 
 
 def begin(
-    tx: Tx, city: City, case: Case, kind: Kind, *, by: By, at: datetime,
+    tx: Tx, city: City, case: Case, kind: ProcedureKind, *, by: By, at: datetime,
     said: Mapping[str, Any], unit: UnitId | None = None,
 ) -> tuple[Case, Procedure]:  # fmt: skip
     """Ask for something on a locked case."""
     if unit is not None and (unit not in city.units or not city.units[unit].active):
         raise acts.NoSuchUnit("unit", unit)
-    if kind is Kind.ASSIST or kind is Kind.TRANSFER:
+    if kind is ProcedureKind.ASSIST or kind is ProcedureKind.TRANSFER:
         _competent(city, case, unit, at)
         if unit == case.unit:
             raise acts.NoSuchUnit("unit", unit)
@@ -51,13 +60,13 @@ def take(
     return _consequence(tx, city, case, after, move, by, at)
 
 
-def path_of(procedure: Procedure, move: Move) -> Path | None:
+def path_of(procedure: Procedure, move: Move) -> StepRule | None:
     return PATHS.get((procedure.kind, procedure.state, move))
 
 
-def post_for(actor: Actor, path: Path, case: Case, unit: UnitId | None) -> By:
+def post_for(actor: Actor, path: StepRule, case: Case, unit: UnitId | None) -> By:
     """Return who acts through the post that allows a step, or refuse."""
-    there = path.at is At.UNIT
+    there = path.at is Whose.UNIT
     post = actor.acting(
         path.needs, area_code=None if there else case.area_code, unit=unit if there else case.unit
     )
@@ -82,11 +91,11 @@ def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
     return True
 
 
-def beginnings(case: Case, actor: Actor) -> tuple[Kind, ...]:
+def beginnings(case: Case, actor: Actor) -> tuple[ProcedureKind, ...]:
     """Return the procedures an actor may begin on a case as it stands."""
     from zhongshu.core.procedures import BEGINS, PER_UNIT  # noqa: PLC0415
 
-    def may(kind: Kind) -> bool:
+    def may(kind: ProcedureKind) -> bool:
         if case.stage not in BEGINS[kind] or (kind in case.pending and kind not in PER_UNIT):
             return False
         try:
@@ -96,7 +105,11 @@ def beginnings(case: Case, actor: Actor) -> tuple[Kind, ...]:
         return True
 
     # A recheck is drawn by lot, and a dispute opened by the second return: never by hand.
-    return tuple(k for k in Kind if k not in (Kind.RECHECK, Kind.DISPUTE) and may(k))
+    return tuple(
+        k
+        for k in ProcedureKind
+        if k not in (ProcedureKind.RECHECK, ProcedureKind.DISPUTE) and may(k)
+    )
 
 
 def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
@@ -110,17 +123,17 @@ def _meaning(
 ) -> dict[str, Any]:
     """Return what a step changes on the case itself, in the same fact."""
     match (after.kind, after.state, move):
-        case (Kind.EXTENSION, "granted", _):
+        case (ProcedureKind.EXTENSION, "granted", _):
             return city.ticked(case, Tick.EXTENDED, at)
-        case (Kind.HOLD, "held", Move.APPROVE):
+        case (ProcedureKind.HOLD, "held", Move.APPROVE):
             return {"held_at": at, **city.ticked(case, Tick.HELD, at)}
-        case (Kind.HOLD, "resumed", _):
+        case (ProcedureKind.HOLD, "resumed", _):
             return {"held_at": None, **city.ticked(case, Tick.RESUMED, at)}
-        case (Kind.APPEAL, "upheld", _):
+        case (ProcedureKind.APPEAL, "upheld", _):
             return {"exempted": True}
-        case (Kind.TRANSFER, "accepted", _):
+        case (ProcedureKind.TRANSFER, "accepted", _):
             return _handed_over(tx, city, case, after.unit, at, by, stage=Stage.IN_HAND)
-        case (Kind.DISPUTE, "ruled", _) if (
+        case (ProcedureKind.DISPUTE, "ruled", _) if (
             case.stage in (Stage.DISPATCHED, Stage.IN_HAND) and after.unit != case.unit
         ):
             return _handed_over(tx, city, case, after.unit, at, by, stage=Stage.DISPATCHED)
@@ -151,10 +164,10 @@ def _consequence(
 ) -> Case:
     """Do what a step leads to beyond the fact of it."""
     match (after.kind, after.state, move):
-        case (Kind.DISPUTE, "ruled", _) if case.stage is Stage.FILED:
+        case (ProcedureKind.DISPUTE, "ruled", _) if case.stage is Stage.FILED:
             form = acts.Form(unit=after.unit)
             return acts.act(tx, city, case, Act.DISPATCH, by=by, at=at, form=form)
-        case (Kind.RECHECK, "not_good", _) if case.stage is Stage.CLOSED:
+        case (ProcedureKind.RECHECK, "not_good", _) if case.stage is Stage.CLOSED:
             form = acts.Form(reason=str(after.said.get("reason", "")))
             return acts.act(tx, city, case, Act.REOPEN, by=by, at=at, form=form)
         case _:

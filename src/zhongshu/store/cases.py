@@ -193,6 +193,16 @@ def count_by(tx: Tx, column: LiteralString, sight: Sight, wanted: Filter) -> dic
     return dict(tx.execute(query, where.values).fetchall())
 
 
+def count_pending(tx: Tx, sight: Sight) -> dict[str, int]:
+    """Return how many cases in sight have an open procedure of each kind."""
+    where = matching(sight, Filter())
+    query = sql.SQL(
+        "select kind, count(*) from cases, unnest(pending) kind where pending <> '{{}}' and {}"
+        " group by kind order by kind"
+    ).format(where.sql)
+    return dict(tx.execute(query, where.values).fetchall())
+
+
 def closed_on_time(tx: Tx, sight: Sight, *, since: datetime) -> tuple[int, int]:
     """Return how many cases with a deadline were closed since, in time and altogether.
 
@@ -283,6 +293,12 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         )
     if wanted.merged_into is not None:
         where.add("merged_into = %s", wanted.merged_into)
+    if wanted.pending:
+        where.add("pending @> array[%s]::text[] and pending <> '{}'", wanted.pending)
+    if wanted.held:
+        where.add("held_at is not null")
+    if wanted.repeats:
+        where.add("repeat_of is not null")
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import kwargs_row
 
-from zhongshu.core.procedures import Kind, Procedure
+from zhongshu.core.procedures import Procedure, ProcedureKind
 from zhongshu.core.values import AccountId, CaseId, UnitId
 from zhongshu.store.db import Tx
 
@@ -81,7 +81,7 @@ def _procedure(
     hands: list[int], said: dict[str, Any],
 ) -> Procedure:  # fmt: skip
     return Procedure(
-        id=id, case=CaseId(case_id), kind=Kind(kind), state=state,
+        id=id, case=CaseId(case_id), kind=ProcedureKind(kind), state=state,
         unit=None if unit is None else UnitId(unit), opened_at=opened_at, due_at=due_at,
         late_at=late_at, ended_at=ended_at, hands=tuple(AccountId(h) for h in hands), said=said,
     )  # fmt: skip

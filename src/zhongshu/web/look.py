@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -22,6 +23,7 @@ from markupsafe import Markup
 from zhongshu.core.access import Permission
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
+from zhongshu.web.vocabulary import WORDS
 
 #: Colour by role, (light, dark). The style sheet, the map and the drawings all read this.
 TOKENS: Mapping[str, tuple[str, str]] = {
@@ -49,66 +51,6 @@ STAGE_LOOK: Mapping[str, tuple[str, str]] = {
     "filed": ("info", "◇"), "dispatched": ("info", "▷"), "in_hand": ("warn", "◐"),
     "handled": ("accent", "◑"), "checked": ("accent", "✓"), "closed": ("ok", "●"),
     "rejected": ("muted", "✕"), "merged": ("muted", "⇥"),
-}  # fmt: skip
-
-
-def N_(text: str) -> str:  # noqa: N802 — gettext's own name for “translate later”
-    """Mark a text for the catalogue of translations."""
-    return text
-
-
-STAGES: Mapping[str, str] = {
-    "waiting_place": N_("Waiting for a place"), "not_ours": N_("Not ours"), "received": N_("To be accepted"),
-    "filed": N_("To be dispatched"), "dispatched": N_("To be taken on"), "in_hand": N_("In hand"),
-    "handled": N_("To be checked"), "checked": N_("To be closed"), "closed": N_("Closed"),
-    "rejected": N_("Not accepted"), "merged": N_("Merged"),
-}  # fmt: skip
-ACTS: Mapping[str, str] = {
-    "locate": N_("Set the place"), "classify": N_("Set the category"), "file": N_("File"),
-    "reject": N_("Do not accept"), "dispatch": N_("Dispatch"), "accept": N_("Take on"),
-    "return": N_("Return"), "handle": N_("Report as handled"), "pass": N_("Check: done"),
-    "fail": N_("Check: not done"), "close": N_("Close"), "reopen": N_("Reopen"),
-    "merge": N_("Merge"), "unmerge": N_("Undo the merge"), "split": N_("Split off a report"),
-    "rate": N_("Rate"), "note": N_("Note"),
-}  # fmt: skip
-OUTCOMES: Mapping[str, str] = {
-    "solved": N_("Solved"), "stage_result": N_("Stage result"), "explained": N_("Explained"),
-    "cannot": N_("Cannot be solved"), "not_as_reported": N_("Not as reported"),
-}  # fmt: skip
-KINDS: Mapping[str, str] = {
-    "case:reported": N_("Reported"), "case:joined": N_("Another report joined"),
-    "case:imported": N_("Imported"), "case:located": N_("Place set"),
-    "case:classified": N_("Category set"), "case:filed": N_("Filed"),
-    "case:rejected": N_("Not accepted"), "case:dispatched": N_("Dispatched"),
-    "case:accepted": N_("Taken on"), "case:returned": N_("Returned"),
-    "case:handled": N_("Handled"), "case:passed": N_("Checked: done"),
-    "case:failed": N_("Checked: not done"), "case:closed": N_("Closed"),
-    "case:reopened": N_("Reopened"), "case:rated": N_("Rated"), "case:merged": N_("Merged"),
-    "case:unmerged": N_("Merge undone"), "case:absorbed": N_("Took in another case"),
-    "case:released": N_("Released a merged case"), "case:split": N_("Report split off"),
-    "case:noted": N_("Note"), "case:overdue": N_("Deadline passed"),
-    "contact:revealed": N_("Contact looked at"), "contact:erased": N_("Contact erased"),
-}  # fmt: skip
-CHANNELS: Mapping[str, str] = {
-    "web": N_("Web page"), "hotline": N_("Hotline"), "field": N_("Patrol"), "sensor": N_("Sensor"),
-    "partner": N_("Another system"), "api": N_("Interface"), "import": N_("Imported history"),
-    "replay": N_("Replayed history"),
-}  # fmt: skip
-CALLS: Mapping[str, str] = {
-    "110": N_("110 police"), "119": N_("119 fire and rescue"), "120": N_("120 ambulance"),
-    "gas": N_("the gas company's emergency number"), "power": N_("the power company's emergency number"),
-}  # fmt: skip
-DUTIES: Mapping[str, str] = {
-    "acceptor": N_("Acceptor"), "dispatcher": N_("Dispatcher"), "handler": N_("Handler"),
-    "checker": N_("Checker"), "supervisor": N_("Supervisor"), "grid_lead": N_("Grid lead"),
-    "grid_worker": N_("Grid worker"), "hotline": N_("Hotline agent"), "admin": N_("Administrator"),
-    "viewer": N_("Viewer"), "machine": N_("Another system"),
-    "chain_community": N_("Community organisation"), "chain_estate": N_("Estate branch"),
-    "chain_building": N_("Building group"), "chain_member": N_("Key member"),
-}  # fmt: skip
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
-    "call": CALLS, "duty": DUTIES,
 }  # fmt: skip
 
 
@@ -166,6 +108,8 @@ def environment() -> Environment:
     filters: dict[str, Any] = {
         "moment": _moment,
         "lasting": _lasting,
+        "moment_text": _moment_text,
+        "spell": _spell,
         "number": _number,
         "named": _named,
         "code": shown_code,
@@ -191,7 +135,7 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 @pass_context
 def _word(context: Context, family: str, key: str) -> str:
     """Return the word for a stage, an act, an outcome… in the page's language."""
-    return said(_WORDS[family].get(str(key), str(key)), context["lang"])
+    return said(WORDS[family].get(str(key), str(key)), context["lang"])
 
 
 @pass_context
@@ -207,6 +151,23 @@ def _moment(context: Context, at: datetime | None, form: str = "short") -> str:
     zone: ZoneInfo = context["zone"]
     pattern = {"short": "MM-dd HH:mm", "time": "HH:mm:ss", "long": "yyyy-MM-dd HH:mm"}[form]
     return format_datetime(at.astimezone(zone), pattern, locale=_locale(context))
+
+
+@pass_context
+def _moment_text(context: Context, value: Any) -> str:
+    """Return a moment written as text the way moments are shown; other text as it is."""
+    if isinstance(value, str) and len(value) > 18 and value[4:5] == "-":
+        with suppress(ValueError):
+            return _moment(context, datetime.fromisoformat(value), "long")
+    return str(value)
+
+
+@pass_context
+def _spell(context: Context, seconds: float) -> str:
+    """Return a length of time in hours and minutes."""
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} 小时 {rest:02d} 分" if context["lang"] == "zh" else f"{hours} h {rest:02d} min"
 
 
 @pass_context

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
 from zhongshu.flow.browse import number_id
 from zhongshu.flow.city import City
@@ -13,7 +14,7 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into",
+    "merged_into", "pending", "held", "repeats",
 )  # fmt: skip
 
 
@@ -34,6 +35,9 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         until=_moment("until", query.get("until", ""), city, now),
         overdue=now if _yes(query.get("overdue", "")) else None,
         merged_into=number_id(merged) if merged else None,
+        pending=_pending(query.get("pending", "")),
+        held=_yes(query.get("held", "")),
+        repeats=_yes(query.get("repeats", "")),
     )
 
 
@@ -72,6 +76,12 @@ def _stages(text: str) -> frozenset[Stage]:
         return frozenset(Stage(word) for word in text.split(",") if word)
     except ValueError:
         raise BadField("stage", text, why=f"one of: {', '.join(Stage)}") from None
+
+
+def _pending(text: str) -> str:
+    if text and text not in list(ProcedureKind):
+        raise BadField("pending", text, why=f"one of: {', '.join(ProcedureKind)}")
+    return text
 
 
 def _categories(text: str, city: City) -> frozenset[CategoryId]:

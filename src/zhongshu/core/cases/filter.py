@@ -22,7 +22,8 @@ class Filter:
     """Conditions joined by *and*; an empty one does not narrow.
 
     ``area`` is a subtree of the main chain, ``cell`` an area of a level that cuts
-    across; ``overdue`` asks for cases late at that moment.
+    across; ``overdue`` asks for cases late at that moment; ``pending`` for those with an open
+    procedure of that kind.
     """
 
     text: str = ""
@@ -37,6 +38,9 @@ class Filter:
     until: datetime | None = None
     overdue: datetime | None = None
     merged_into: CaseId | None = None
+    pending: str = ""
+    held: bool = False
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ FIELDS: dict[Act, tuple[str, ...]] = {
     Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category",),
     Act.FILE: ("category",), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
     Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
-    Act.NOTE: ("note",),
+    Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
 
 
@@ -45,6 +45,8 @@ class ActIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = ""
+    clause: str = ""
+    cause: str = ""
     note: str = ""
     version: int | None = None
     unit: str | None = None
@@ -267,6 +269,8 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         raise BadField("unit", body.unit, why="no unit has this code; see /api/v1/units")
     return acts.Form(
         reason=body.reason[:2000],
+        clause=body.clause[:300],
+        cause=body.cause,
         note=body.note[:2000],
         version=body.version,
         unit=unit.id if unit else None,

@@ -14,7 +14,9 @@ from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
-from zhongshu.flow import browse, contacts
+from zhongshu.core.procedures import PATHS, Move
+from zhongshu.flow import browse, contacts, proceedings
+from zhongshu.flow.acts import Cause
 from zhongshu.store import cases as store
 from zhongshu.store import vault
 from zhongshu.web import wanted
@@ -54,6 +56,8 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         )
         stages = store.count_by(tx, "stage", actor.sight, Filter(open_only=True))
         overdue = store.count(tx, actor.sight, Filter(overdue=now))
+        held = store.count(tx, actor.sight, Filter(held=True))
+        pending = store.count_pending(tx, actor.sight)
         count = store.count(tx, actor.sight, asked)
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
     query.pop("after", None)
@@ -61,8 +65,8 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         request, "desk.html",
         {
             "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
-            "views": _views(stages, overdue), "count": count, "channels": _channels(),
-            **_city_lists(hub), **_sheet_words(),
+            "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
+            **_city_lists(hub), **_sheet_words(sheet, actor),
         },
     )  # fmt: skip
 
@@ -122,7 +126,9 @@ def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
 def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
     with hub.db.transaction() as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=hub.clock())
-    return page(request, template, {"sheet": sheet, **_city_lists(hub), **_sheet_words()})
+    return page(
+        request, template, {"sheet": sheet, **_city_lists(hub), **_sheet_words(sheet, actor)}
+    )
 
 
 def _do(
@@ -151,7 +157,9 @@ async def _picture(file: UploadFile) -> pictures.Picture:
     )
 
 
-def _views(stages: dict[str, int], overdue: int) -> list[dict[str, Any]]:
+def _views(
+    stages: dict[str, int], overdue: int, held: int, pending: dict[str, int]
+) -> list[dict[str, Any]]:
     views = [
         {"key": key, "query": query, "count": stages.get(key, 0)} for key, query, _ in VIEWS[1:]
     ]
@@ -159,6 +167,8 @@ def _views(stages: dict[str, int], overdue: int) -> list[dict[str, Any]]:
         {"key": "open", "query": "open=1", "count": sum(stages.values())},
         *views,
         {"key": "overdue", "query": "overdue=1", "count": overdue},
+        {"key": "held", "query": "held=1", "count": held},
+        *({"key": kind, "query": f"pending={kind}", "count": n} for kind, n in pending.items()),
         {"key": "closed", "query": "stage=closed&order=newest", "count": None},
     ]
 
@@ -173,8 +183,16 @@ def _city_lists(hub: Hub) -> dict[str, Any]:
     }
 
 
-def _sheet_words() -> dict[str, Any]:
-    return {"NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome}
+def _sheet_words(sheet: browse.Sheet | None, actor: Actor) -> dict[str, Any]:
+    """Return what the page of a case asks for besides the case itself."""
+    if sheet is None:
+        return {}
+    case = sheet.case
+    return {
+        "NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome, "PATHS": PATHS, "Move": Move,
+        "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
+        "beginnings": proceedings.beginnings(case, actor),
+    }  # fmt: skip
 
 
 def _channels() -> list[str]:
