@@ -284,17 +284,13 @@ class Keeper:
 
     def _resumed(self, old: Clock, at: datetime) -> Clock:
         """Let it run again. Time overdrawn stays overdrawn: it is late at once."""
-        left = max(0.0, old.left_s or 0.0)
         running = replace(old, state=ClockState.RUNNING, left_s=None, stopped_at=None)
-        return self._until(running, max(at, self._moved(running, at, left)))
+        return self._until(running, max(at, self._moved(running, at, old.left_s or 0.0)))
 
     def _extended(self, old: Clock) -> Clock:
         assert old.due_at is not None
         more = self._hours(old.calendar).seconds(parse_limit(old.limit))
-        longer = replace(
-            old, length_s=old.length_s + more, extended=old.extended + 1,
-            climbed=0 if old.climbed < 3 else old.climbed,
-        )  # fmt: skip
+        longer = replace(old, length_s=old.length_s + more, extended=old.extended + 1, climbed=0)
         return self._until(longer, self._moved(longer, old.due_at, more))
 
     def _until(self, clock: Clock, due_at: datetime) -> Clock:
