@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -231,4 +232,4 @@ def test_the_trace_is_whole_for_every_start_and_limit(minutes: int, limit: str) 
     assert clock.due_at is not None
     days = trace(CITY, start, clock.due_at, working=parse_limit(limit).working)
     assert sum(d.seconds for d in days) == pytest.approx(clock.length_s)
-    assert all(a.end == b.start for a, b in zip(days, days[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(days))

@@ -17,7 +17,7 @@ from zhongshu.core.cases.matching import Match, same_matter
 from zhongshu.core.catalogue import Category, Danger, Guess, danger_in
 from zhongshu.core.facts import A_REPORTER, THE_HUB, Fact, Kind
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, Report, read, receipt_code, start
-from zhongshu.core.place import neighbours, tile
+from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
 from zhongshu.core.values import CaseId, Refused, ReportId
 from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
@@ -26,6 +26,8 @@ from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 Random = Callable[[int], bytes]
+#: So long after its closing a case counts as repeated, where the city says nothing.
+REPEAT_DAYS = 30
 
 
 class UnknownCategory(Refused):
@@ -173,6 +175,7 @@ def _written(
 ) -> None:  # fmt: skip
     written = _Written()
     near = _candidates(tx, city, pending) if join else {}
+    done = _done_nearby(tx, city, pending)
     locked = cases.lock_all(tx, _likely(city, pending, near))
     case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
     for one, case_id, report_id in zip(pending, case_ids, report_ids, strict=True):
@@ -180,7 +183,8 @@ def _written(
         joined = _still_joinable(tx, match, written, locked) if match else None
         if match is None or joined is None:
             match = None
-            case = _opened(written, city, one, CaseId(case_id), ReportId(report_id))
+            before = _repeated(city, one, done)
+            case = _opened(written, city, one, CaseId(case_id), ReportId(report_id), before)
             _remember(near, case)
         else:
             case = _joined(written, joined, one, ReportId(report_id), match)
@@ -251,9 +255,40 @@ def _still_joinable(
     return now if now is not None and now.stage == match.case.stage else None
 
 
+def _done_nearby(tx: Tx, city: City, pending: Sequence[_Pending]) -> Sequence[Case]:
+    spots = {
+        (square, one.category.id)
+        for one in pending
+        if one.category is not None and one.inside
+        for square in one.spot
+    }
+    days = int(city.said.get("repeat_days", REPEAT_DAYS))
+    oldest = min(one.report.at for one in pending) - timedelta(days=days)
+    return cases.closed_near(tx, sorted(spots), since=oldest)
+
+
+def _repeated(city: City, one: _Pending, done: Sequence[Case]) -> Case | None:
+    """Return the case closed last at this place, of this class, that the report repeats."""
+    place = one.report.place
+    if one.category is None or place is None:
+        return None
+    days = timedelta(days=int(city.said.get("repeat_days", REPEAT_DAYS)))
+    for case in done:
+        if case.category != one.category.id or case.lon is None or case.lat is None:
+            continue
+        assert case.closed_at is not None
+        if (
+            timedelta(0) <= one.report.at - case.closed_at <= days
+            and metres(place, Point(case.lon, case.lat)) <= city.same.metres
+        ):
+            return case
+    return None
+
+
 def _opened(
-    written: _Written, city: City, one: _Pending, case_id: CaseId, report_id: ReportId
-) -> Case:
+    written: _Written, city: City, one: _Pending, case_id: CaseId, report_id: ReportId,
+    before: Case | None,
+) -> Case:  # fmt: skip
     """Open a case of its own; file it, and dispatch it where a rule says so."""
     report = one.report
     category = one.category
@@ -268,6 +303,7 @@ def _opened(
         category=category.id if category else None,
         hazard=one.danger is not None,
         priority=1 if one.danger else 3,
+        repeat_of=before.id if before else None,
         **one.where,
     )
     if first.stage is Stage.FILED:
@@ -275,7 +311,10 @@ def _opened(
     first = replace(first, clocks=begin_clocks(city, first, report.received_at))
     case, fact = begun(
         first, Kind.REPORTED, by=A_REPORTER, at=report.received_at,
-        says={"report": report_id, "channel": report.channel, **_reasons(one)},
+        says={
+            "report": report_id, "channel": report.channel, **_reasons(one),
+            **({"repeats": before.number} if before else {}),
+        },
     )  # fmt: skip
     written.facts.append(fact)
     if case.stage is Stage.FILED:

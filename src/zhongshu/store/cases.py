@@ -146,6 +146,22 @@ def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) ->
     )
 
 
+def closed_near(
+    tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime
+) -> list[Case]:  # fmt: skip
+    """Return cases closed since in any of these squares and classes, the latest first."""
+    if not spots:
+        return []
+    return _many(
+        tx,
+        f"select {_of_c()} from unnest(%s::bigint[], %s::bigint[]) as spot(t, k)"
+        f" cross join lateral (select {COLUMNS} from cases"
+        " where tile = spot.t and category = spot.k and stage = 'closed' and closed_at >= %s"
+        " order by closed_at desc limit 20) c order by c.closed_at desc, c.id desc",
+        ([t for t, _ in spots], [k for _, k in spots], since),
+    )
+
+
 def following(tx: Tx, after: CaseId, *, limit: int) -> list[Case]:
     """Return cases by identity, after one; a consistent step through all of them."""
     return _many(

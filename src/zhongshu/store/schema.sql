@@ -350,6 +350,7 @@ CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
+CREATE INDEX cases_done ON public.cases USING btree (tile, category, closed_at DESC) WHERE (stage = 'closed'::text)
 CREATE INDEX cases_held ON public.cases USING btree (held_at) WHERE (held_at IS NOT NULL)
 CREATE INDEX cases_involved ON public.cases USING gin (involved) WHERE (involved <> '{}'::bigint[])
 CREATE INDEX cases_merged ON public.cases USING btree (merged_into) WHERE (merged_into IS NOT NULL)
