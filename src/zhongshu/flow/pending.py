@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from zhongshu.core.calendar import due, parse_limit
-from zhongshu.core.cases import Case, changed
+from zhongshu.core.cases import Case, changed, with_unit
 from zhongshu.core.facts import By, Kind
 from zhongshu.core.procedures import DECIDED_WITHIN, Move, Procedure, ProcedureKind, begun
 from zhongshu.core.values import UnitId
@@ -41,12 +41,11 @@ def written(
     at: datetime, sets: Mapping[str, Any] | None = None,
 ) -> Case:  # fmt: skip
     """Write the fact of a step, with what it changes on the case."""
-    involved = {*case.involved, *([moved.unit] if moved.unit is not None else [])}
     after, fact = changed(
         case, Kind.PROCEDURE,
         {
             "pending": tuple(sorted({p.kind.value for p in all_of_it if p.open})),
-            "involved": tuple(sorted(involved)), **(sets or {}),
+            "involved": with_unit(case.involved, moved.unit), **(sets or {}),
         },
         by=by, at=at,
         says={

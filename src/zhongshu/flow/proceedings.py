@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from zhongshu.core.access import Actor, Forbidden, NotFound
-from zhongshu.core.cases import Act, Case, Stage
+from zhongshu.core.cases import Act, Case, Stage, with_unit
 from zhongshu.core.cases.clocks import Tick
 from zhongshu.core.facts import By
 from zhongshu.core.procedures import (
@@ -156,7 +156,8 @@ def _handed_over(
     )
     if stage is Stage.IN_HAND:
         tasks.accept(tx, case.id, at=at, by=by.account)
-    return {**sets, "stage": stage, "dispatched_at": at}
+    involved = with_unit(with_unit(case.involved, case.unit), unit)
+    return {**sets, "stage": stage, "dispatched_at": at, "involved": involved}
 
 
 def _consequence(

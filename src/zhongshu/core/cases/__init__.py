@@ -21,6 +21,7 @@ from zhongshu.core.cases.lifecycle import (
     plain,
     rich,
     step,
+    with_unit,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "plain",
     "rich",
     "step",
+    "with_unit",
 ]

@@ -336,6 +336,7 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
             return {
                 "unit": None, "dispatched_at": None, "due_at": None,
                 "returns": case.returns + 1, "returned_by": case.unit,
+                "involved": with_unit(case.involved, case.unit),
             }  # fmt: skip
         case Act.HANDLE:
             return {
@@ -359,6 +360,11 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
             return {"before_merge": None, "merged_into": None}
         case _:
             return {}
+
+
+def with_unit(involved: tuple[UnitId, ...], unit: UnitId | None) -> tuple[UnitId, ...]:
+    """Return the units that may see a case, with one more: who had it goes on seeing it."""
+    return involved if unit is None else tuple(sorted({*involved, unit}))
 
 
 #: The fields a ledger can set: all but the identity and the version it counts itself.
