@@ -26,7 +26,7 @@ from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import history
+from zhongshu.flow import assets, history
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import load
@@ -40,7 +40,7 @@ from zhongshu.web.hub import Hub
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 imports = typer.Typer(
-    no_args_is_help=True, help="Bring in areas, units, a catalogue, or past cases."
+    no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
 out = Console(stderr=True, highlight=False)
@@ -130,6 +130,41 @@ def import_areas(
     out.print(
         f"[green]✓[/green] {told.new} new, {told.known} already there, {len(told.rejects)} refused"
     )
+
+
+@imports.command("assets")
+def import_assets(
+    file: Path,
+    crs: Annotated[
+        str, typer.Option(help="What lon and lat are in: wgs84, cgcs2000, gcj02, bd09 or EPSG.")
+    ] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(help="What a column is called here: code=OBJECTID.")
+    ] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Where refused rows go.")] = None,
+) -> None:
+    """Import things of the city from GeoJSON or a table: code, category, name_zh, name_en, lon,
+    lat, owner, maintainer, state, surveyed. The same file twice adds nothing.
+    """
+    with refusals(), _database() as db:
+        with db.transaction() as tx:
+            city = load(tx, on=main.clock().date())
+        named = dict(pair.split("=", 1) for pair in column or () if "=" in pair)
+        total, declared, batches = tables.numbered(file, named)
+        refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-assets.csv")
+        with _bar() as bar:
+            task = bar.add_task(file.name, total=total)
+            tally = assets.run(
+                db, city, batches, crs=crs or declared or "",
+                rejects=lambda bad: refused.add(tables.frame(bad)),
+                progress=lambda n: bar.advance(task, n),
+            )  # fmt: skip
+    out.print(
+        f"rows read {tally.read:,} = new {tally.new:,} + changed {tally.changed:,} + already there"
+        f" {tally.known:,} + refused {tally.refused:,}"
+    )
+    if tally.refused:
+        out.print(f"refused rows, with their reasons: {refused.path}")
 
 
 @imports.command("units")

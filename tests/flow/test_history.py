@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from openpyxl import Workbook
 
 from tests.factories import KEY, NOW, same_random
 from zhongshu.core.cases import Stage
@@ -181,6 +184,28 @@ def test_real_pasts_run_through_with_a_balanced_account(
     assert list(ledger(db)) == []
 
 
+def test_a_large_workbook_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """120,000 rows: the process may not grow by what the sheet would weigh as a table of texts."""
+    path = tmp_path / "large.xlsx"
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(["key", "text"])
+    for n in range(120_000):
+        sheet.append([n, f"路灯不亮 {n} " + "x" * 120])
+    book.save(path)
+    code = (
+        "import resource, sys; from pathlib import Path; from zhongshu.link.tables import open_table\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "rows = sum(part.height for part in open_table(Path(sys.argv[1])).batches())\n"
+        "print(rows, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert int(said[0]) == 120_000
+    assert int(said[1]) < 150
+
+
 @pytest.mark.parametrize("kind", ["parquet", "csv", "xlsx"])
 def test_a_table_is_the_same_from_any_kind_of_file(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"past.{kind}"
@@ -190,7 +215,6 @@ def test_a_table_is_the_same_from_any_kind_of_file(tmp_path: Path, kind: str) ->
     elif kind == "csv":
         table.write_csv(path)
     else:
-        pytest.importorskip("xlsxwriter", reason="nothing here writes Excel files")
         table.write_excel(path)
     opened = open_table(path)
     assert (opened.columns, opened.rows) == (tuple(NAMES), 10)

@@ -290,6 +290,20 @@ def begun(
     )  # fmt: skip
 
 
+def may_begin(case: Case, kind: ProcedureKind, *, at: datetime) -> bool:
+    """Say whether the case as it stands lets a procedure of a kind be begun now."""
+    if case.stage not in BEGINS[kind] or (kind in case.pending and kind not in PER_UNIT):
+        return False
+    try:
+        if kind is ProcedureKind.EXTENSION:
+            _extendable(case, at)
+        if kind is ProcedureKind.HOLD:
+            _running(case)
+    except Refused:
+        return False
+    return True
+
+
 def moved(
     procedure: Procedure, move: Move, case: Case, *, at: datetime, by: AccountId | None,
     said: Mapping[str, Any], unit: UnitId | None = None,

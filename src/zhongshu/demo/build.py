@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import shapely
 
 from zhongshu.core.cases import Act, Case, Stage, begun, step
 from zhongshu.core.cases.clocks import next_at
@@ -22,7 +24,7 @@ from zhongshu.core.values import AccountId, CaseId
 from zhongshu.demo import ground, people
 from zhongshu.demo.life import next_act
 from zhongshu.demo.voices import Crowd
-from zhongshu.flow import acts, areas
+from zhongshu.flow import acts, areas, assets
 from zhongshu.flow.city import City, load
 from zhongshu.link.holidays import china
 from zhongshu.store import cases, reports, tasks
@@ -82,6 +84,7 @@ def build(
     store.changed(tx)
     said("living through thirty days")
     city = load(tx, on=now.date())
+    _things(tx, city, made.backdrops["road"], rng)
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.
     acts.climb(tx, at=now)
@@ -112,6 +115,47 @@ def _crowd(by_kind: Mapping[str, list[Area]], rng: np.random.Generator) -> Crowd
     return Crowd.of(by_kind["grid"], street, rng)
 
 
+#: Things along the roads: class, name, code letter, metres between two, metres from the middle.
+_ALONG = (
+    ("C-01-37", "路灯", "Street light", "L", 170.0, 6.0),
+    ("C-01-23", "检查井盖", "Manhole cover", "M", 310.0, 2.0),
+    ("C-01-04", "雨水箅子", "Storm-drain grate", "D", 430.0, 5.0),
+    ("C-04-02", "行道树", "Street tree", "T", 260.0, 8.0),
+)
+
+
+def _things(tx: Tx, city: City, roads: Mapping[str, Any], rng: np.random.Generator) -> None:
+    """Put lamps, covers, grates and trees along the greater roads, as a survey would find them."""
+    rows: list[dict[str, Any]] = []
+    greater = [f for f in roads["features"] if f["properties"].get("class") in (1, 2)]
+    for category, zh, en, letter, apart, aside in _ALONG:
+        for road in greater:
+            line = shapely.from_geojson(json.dumps(road["geometry"]))
+            for nth in range(1, int(line.length * _METRES / apart)):
+                at = line.interpolate(nth * apart / _METRES)
+                rows.append(
+                    {
+                        "code": f"{letter}{len(rows):05d}", "category": category, "name_zh": zh,
+                        "name_en": en, "lon": at.x + rng.choice((-1, 1)) * aside / _METRES,
+                        "lat": at.y + rng.choice((-1, 1)) * aside / _METRES,
+                        "state": "damaged" if rng.random() < 0.02 else "good",
+                        "owner": _unit_for(city, category), "maintainer": _unit_for(city, category),
+                        "surveyed": "2026-06-30",
+                    }
+                )  # fmt: skip
+    numbered = list(enumerate(rows, start=1))
+    assets.put(tx, assets.known(city), numbered, assets.Tally(), crs="wgs84")
+
+
+#: Metres of a degree, near enough to set lamps by.
+_METRES = 100_000.0
+
+
+def _unit_for(city: City, category: str) -> str:
+    rules = [r for r in city.rulebook.rules if r.category == category and r.area is None]
+    return city.code_of(rules[0].unit) if rules else ""
+
+
 # ── thirty days, told by the same table ──────────────────────────────────────────────
 
 
@@ -131,7 +175,7 @@ def _past(
         cases.add(
             tx, [life.case for life in part], [f for life in part for f in life.facts],
             {life.case.id: life.text for life in part},
-        )  # fmt: skip
+    )  # fmt: skip
         reports.add(tx, [life.row for life in part])
     for life in lives:
         case = life.case
@@ -162,14 +206,15 @@ def _life(
     category = guesses[0].category if guesses else None
     danger = danger_in(report.text)
     stage = start(place=report.place, inside=where is not None, classified=category is not None)
+    first = Case(
+        id=case_id, number=city.number(at, case_id), stage=stage, reported_at=at,
+        title=report.title, address=report.address, channel=report.channel,
+        category=category.id if category else None, hazard=danger is not None,
+        priority=1 if danger else 3, lon=report.place.lon, lat=report.place.lat,
+        filed_at=at if stage is Stage.FILED else None, **(where or {}),
+    )  # fmt: skip
     case, fact = begun(
-        Case(
-            id=case_id, number=city.number(at, case_id), stage=stage, reported_at=at,
-            title=report.title, address=report.address, channel=report.channel,
-            category=category.id if category else None, hazard=danger is not None,
-            priority=1 if danger else 3, lon=report.place.lon, lat=report.place.lat,
-            filed_at=at if stage is Stage.FILED else None, **(where or {}),
-        ),
+        replace(first, clocks=acts.begin_clocks(city, first, at)),
         Kind.REPORTED, by=A_REPORTER, at=at, says={"report": report_id, "channel": report.channel},
     )  # fmt: skip
     facts = [fact]

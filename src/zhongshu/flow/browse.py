@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
+from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
 from zhongshu.core.cases.clocks import Clock
 from zhongshu.core.cases.matching import Match, same_matter
 from zhongshu.core.dispatch import Pick
 from zhongshu.core.facts import Fact
-from zhongshu.core.place import Point, neighbours, tile
+from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure
 from zhongshu.core.values import CaseId
 from zhongshu.flow import acts
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, cases, facts, procedures, reports, tasks, vault
+from zhongshu.store import accounts, assets, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
@@ -49,6 +50,7 @@ class Sheet:
     similar: Sequence[Match]
     merged: Sequence[Case]
     clocks: Sequence[Told]
+    thing: tuple[Asset, float] | None
     procedures: Sequence[Procedure]
 
 
@@ -147,6 +149,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         similar=similar(tx, city, found, actor.sight),
         merged=cases.merged_into(tx, found.id),
         clocks=told(city, found),
+        thing=thing(tx, city, found),
         procedures=procedures.of_case(tx, found.id),
     )
 
@@ -165,6 +168,33 @@ def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
         rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
     )  # fmt: skip
     return [m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)][:5]
+
+
+def around(
+    tx: Tx, city: City, sight: Sight, place: Point, category: str, *, within_m: float = 30.0
+) -> list[tuple[Case, float]]:
+    """Return cases in sight of a class around a place with their distance, the newest first."""
+    here = city.catalogue.by_code(category)
+    if here is None:
+        return []
+    squares = list(neighbours(tile(place.lon, place.lat)))
+    found = cases.around(tx, squares, here.id)
+    return [
+        (case, far)
+        for case in found
+        if case.lon is not None and case.lat is not None
+        and (far := metres(place, Point(case.lon, case.lat))) <= within_m
+        and sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
+    ][:50]  # fmt: skip
+
+
+def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
+    """Return the nearest asset of a case's class within 30 m, and its distance."""
+    category = city.category(case.category)
+    if category is None or case.lon is None or case.lat is None:
+        return None
+    found = assets.near(tx, Point(case.lon, case.lat), category=category.code, within_m=30.0)
+    return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

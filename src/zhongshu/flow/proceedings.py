@@ -18,6 +18,7 @@ from zhongshu.core.procedures import (
     ProcedureKind,
     StepRule,
     Whose,
+    may_begin,
     moved,
     moves,
 )
@@ -91,25 +92,19 @@ def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
     return True
 
 
-def beginnings(case: Case, actor: Actor) -> tuple[ProcedureKind, ...]:
-    """Return the procedures an actor may begin on a case as it stands."""
-    from zhongshu.core.procedures import BEGINS, PER_UNIT  # noqa: PLC0415
+def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind, ...]:
+    """Return the procedures an actor may begin on a case as it stands. A dispute is opened by
+    the second return and never by hand.
+    """
 
     def may(kind: ProcedureKind) -> bool:
-        if case.stage not in BEGINS[kind] or (kind in case.pending and kind not in PER_UNIT):
-            return False
         try:
             post_for(actor, PATHS[kind, "", Move.OPEN], case, None)
         except Forbidden:
             return False
-        return True
+        return kind is not ProcedureKind.DISPUTE and may_begin(case, kind, at=at)
 
-    # A recheck is drawn by lot, and a dispute opened by the second return: never by hand.
-    return tuple(
-        k
-        for k in ProcedureKind
-        if k not in (ProcedureKind.RECHECK, ProcedureKind.DISPUTE) and may(k)
-    )
+    return tuple(kind for kind in ProcedureKind if may(kind))
 
 
 def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:

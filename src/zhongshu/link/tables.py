@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import atexit
+import csv
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
 
+from zhongshu.core.assets import feature_rows
 from zhongshu.core.values import Refused
 
 BATCH = 10_000
@@ -83,10 +91,34 @@ def _lazy(path: Path) -> pl.LazyFrame:
         case ".csv":
             # All as text: a column's type is for the mapping to say.
             return pl.scan_csv(path, infer_schema=False, encoding="utf8-lossy")
-        case ".xlsx" | ".xls":
-            return pl.read_excel(path, infer_schema_length=0).lazy()
+        case ".xlsx":
+            return pl.scan_csv(_as_csv(path), infer_schema=False)
         case _:
             raise UnknownFormat("file", path.name)
+
+
+def _as_csv(path: Path) -> Path:
+    """Write the first sheet of a workbook, row by row, to a file that is gone with the process.
+
+    A workbook can only be read from its beginning to its end, and may be larger than memory.
+    """
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"not a workbook: {error}") from None
+    handle, name = tempfile.mkstemp(suffix=".csv")
+    atexit.register(Path(name).unlink, missing_ok=True)
+    width = 0
+    with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            cells = ["" if value is None else str(value) for value in row]
+            # The first row names the columns: what stands right of the last name is nothing.
+            width = width or max((n for n, cell in enumerate(cells, start=1) if cell), default=0)
+            if any(cells):
+                writer.writerow((cells + [""] * width)[:width])
+    book.close()
+    return Path(name)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -114,6 +146,36 @@ def rows(path: Path, *, only: str = "") -> list[dict[str, Any]]:
         raise NoSuchColumn("only", column, columns=", ".join(table.columns))
     wanted = pl.col(column).cast(pl.String) == value if only else pl.lit(value=True)
     return table.lazy.filter(wanted).collect().to_dicts()
+
+
+def numbered(
+    path: Path, named: Mapping[str, str]
+) -> tuple[int, str | None, Iterator[list[tuple[int, dict[str, Any]]]]]:
+    """Return how many rows a table or GeoJSON file has, the coordinate system it declares, and
+    its rows in numbered batches; ``named`` says what columns are called there.
+    """
+    if path.suffix.lower() in (".geojson", ".json"):
+        features, declared = feature_rows(read_bytes(path))
+        everything = [(n, _renamed(row, named)) for n, row in enumerate(features, start=1)]
+        parts = (everything[at : at + BATCH] for at in range(0, len(everything), BATCH))
+        return len(everything), declared, parts
+    table = open_table(path)
+    for column in named.values():
+        if column not in table.columns:
+            raise NoSuchColumn("column", column, columns=", ".join(table.columns))
+    return table.rows, None, (
+        [(row.pop("row"), _renamed(row, named)) for row in part.to_dicts()]
+        for part in table.batches()
+    )  # fmt: skip
+
+
+def _renamed(row: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    return {**row, **{ours: row.get(theirs) for ours, theirs in named.items()}}
+
+
+def frame(refused: Sequence[Any]) -> pl.DataFrame:
+    """Return refusals (dataclasses) as a table for the rejects file."""
+    return pl.DataFrame([asdict(one) for one in refused])
 
 
 class Rejects:

@@ -162,6 +162,16 @@ def closed_near(
     )
 
 
+def around(tx: Tx, squares: Sequence[int], category: CategoryId) -> list[Case]:
+    """Return cases of a class in these squares whatever became of them, the newest first."""
+    return _many(
+        tx,
+        f"select {COLUMNS} from cases where tile = any(%s) and category = %s"
+        " order by reported_at desc, id desc limit 200",
+        (list(squares), category),
+    )
+
+
 def following(tx: Tx, after: CaseId, *, limit: int) -> list[Case]:
     """Return cases by identity, after one; a consistent step through all of them."""
     return _many(

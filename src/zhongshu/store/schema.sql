@@ -41,6 +41,20 @@ areas.official boolean not null default true
 areas.households integer
 areas.valid_from date not null default '0001-01-01'::date
 areas.valid_until date
+assets.code text not null
+assets.category text not null
+assets.name_zh text not null
+assets.name_en text not null default ''::text
+assets.lon double precision not null
+assets.lat double precision not null
+assets.area bigint not null
+assets.area_code bigint not null
+assets.owner bigint
+assets.maintainer bigint
+assets.state text not null
+assets.surveyed date
+assets.tile bigint not null
+assets.changed_at timestamp with time zone not null default now()
 backdrops.kind text not null
 backdrops.shape jsonb not null
 calendar_days.day date not null
@@ -259,6 +273,11 @@ areas: areas_households_check CHECK ((households >= 0))
 areas: areas_kind_fkey FOREIGN KEY (kind) REFERENCES levels(kind)
 areas: areas_parent_fkey FOREIGN KEY (parent) REFERENCES areas(id)
 areas: areas_pkey PRIMARY KEY (id)
+assets: assets_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+assets: assets_maintainer_fkey FOREIGN KEY (maintainer) REFERENCES units(id)
+assets: assets_owner_fkey FOREIGN KEY (owner) REFERENCES units(id)
+assets: assets_pkey PRIMARY KEY (code)
+assets: assets_state_check CHECK ((state = ANY (ARRAY['good'::text, 'damaged'::text, 'lost'::text, 'abandoned'::text, 'removed'::text])))
 backdrops: backdrops_pkey PRIMARY KEY (kind)
 calendar_days: calendar_days_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
 calendar_days: calendar_days_pkey PRIMARY KEY (day)
@@ -344,6 +363,13 @@ CREATE UNIQUE INDEX areas_code ON public.areas USING btree (kind, code, valid_fr
 CREATE INDEX areas_parent ON public.areas USING btree (parent)
 CREATE UNIQUE INDEX areas_pkey ON public.areas USING btree (id)
 CREATE INDEX areas_span ON public.areas USING btree (lo, hi)
+CREATE INDEX assets_area ON public.assets USING btree (area_code)
+CREATE INDEX assets_category ON public.assets USING btree (category text_pattern_ops, code)
+CREATE INDEX assets_maintainer ON public.assets USING btree (maintainer, code)
+CREATE INDEX assets_owner ON public.assets USING btree (owner, code)
+CREATE UNIQUE INDEX assets_pkey ON public.assets USING btree (code)
+CREATE INDEX assets_place ON public.assets USING btree (lat, lon)
+CREATE INDEX assets_tile ON public.assets USING btree (tile, category)
 CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
 CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
 CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC)
@@ -362,6 +388,7 @@ CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
 CREATE INDEX cases_repeat ON public.cases USING btree (repeat_of) WHERE (repeat_of IS NOT NULL)
 CREATE INDEX cases_same ON public.cases USING btree (tile, category, reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
 CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
+CREATE INDEX cases_tile ON public.cases USING btree (tile, category)
 CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
 CREATE INDEX cases_words ON public.cases USING gin (words)
 CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)

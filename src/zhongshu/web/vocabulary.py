@@ -113,10 +113,15 @@ CAUSES: Mapping[str, str] = {
     "duplicate": N_("a duplicate"), "other": N_("something else"),
 }  # fmt: skip
 
+ASSET_STATES: Mapping[str, str] = {
+    "good": N_("in good order"), "damaged": N_("damaged"), "lost": N_("lost"),
+    "abandoned": N_("abandoned"), "removed": N_("removed"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
-    "cause": CAUSES,
+    "cause": CAUSES, "asset_state": ASSET_STATES,
 }  # fmt: skip

@@ -116,6 +116,29 @@ create table duty_rules (
     check ((area_lo is null) = (area_hi is null))
 );
 
+create table assets (                        -- things: lamps, covers, trees
+    code       text primary key,
+    category   text not null,
+    name_zh    text not null,
+    name_en    text not null default '',
+    lon        double precision not null,
+    lat        double precision not null,
+    area       bigint not null references areas,
+    area_code  bigint not null,
+    owner      bigint references units,
+    maintainer bigint references units,
+    state      text not null check (state in ('good', 'damaged', 'lost', 'abandoned', 'removed')),
+    surveyed   date,
+    tile       bigint not null,              -- the ~100 m square, for finding what stands near
+    changed_at timestamptz not null default now()
+);
+create index assets_category on assets (category text_pattern_ops, code);
+create index assets_area on assets (area_code);
+create index assets_owner on assets (owner, code);
+create index assets_maintainer on assets (maintainer, code);
+create index assets_tile on assets (tile, category);
+create index assets_place on assets (lat, lon);
+
 create table backdrops (                     -- roads, water: only to draw the map on
     kind  text primary key,
     shape jsonb not null                     -- a GeoJSON FeatureCollection
@@ -249,6 +272,7 @@ create index cases_open_newest on cases (reported_at desc, id desc)
 create index cases_same on cases (tile, category, reported_at desc, id desc)
     where stage in ('received', 'filed', 'dispatched', 'in_hand');
 create index cases_done on cases (tile, category, closed_at desc) where stage = 'closed';
+create index cases_tile on cases (tile, category);
 create index cases_merged on cases (merged_into) where merged_into is not null;
 create index cases_ticking on cases (next_at) where next_at is not null;
 create index cases_pending on cases using gin (pending) where pending <> '{}';

@@ -69,7 +69,7 @@ def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
         "procedures": [as_json(p, found, actor, hub.city()) for p in kept],
         "may_begin": [
             {"kind": kind, "fields": PATHS[kind, "", Move.OPEN].asks}
-            for kind in proceedings.beginnings(found, actor)
+            for kind in proceedings.beginnings(found, actor, at=hub.clock())
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -66,7 +67,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         {
             "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
             "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
-            **_city_lists(hub), **_sheet_words(sheet, actor),
+            **_city_lists(hub), **_sheet_words(sheet, actor, now),
         },
     )  # fmt: skip
 
@@ -127,7 +128,9 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
     with hub.db.transaction() as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=hub.clock())
     return page(
-        request, template, {"sheet": sheet, **_city_lists(hub), **_sheet_words(sheet, actor)}
+        request,
+        template,
+        {"sheet": sheet, **_city_lists(hub), **_sheet_words(sheet, actor, hub.clock())},
     )
 
 
@@ -183,7 +186,7 @@ def _city_lists(hub: Hub) -> dict[str, Any]:
     }
 
 
-def _sheet_words(sheet: browse.Sheet | None, actor: Actor) -> dict[str, Any]:
+def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dict[str, Any]:
     """Return what the page of a case asks for besides the case itself."""
     if sheet is None:
         return {}
@@ -191,7 +194,7 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor) -> dict[str, Any]:
     return {
         "NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome, "PATHS": PATHS, "Move": Move,
         "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
-        "beginnings": proceedings.beginnings(case, actor),
+        "beginnings": proceedings.beginnings(case, actor, at=now),
     }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ async function wall(box) {
     map.on("mouseleave", layer, () => { map.getCanvas().style.cursor = ""; });
   }
   for (const level of levels) map.on("click", `fill-${level}`, (e) => {
-    if (!map.queryRenderedFeatures(e.point, { layers: ["cases", "late"] }).length) location.assign(`/desk?open=1&area=${encodeURIComponent(e.features[0].properties.code)}`);
+    if (!map.queryRenderedFeatures(e.point, { layers: ["cases", "late", "things"] }).length) location.assign(`/desk?open=1&area=${encodeURIComponent(e.features[0].properties.code)}`);
   });
   const load = async () => {
     for (const level of levels) {
@@ -94,6 +94,7 @@ async function wall(box) {
     }
   };
   await load();
+  await things(map);
   addEventListener("hub:changed", async () => { map.getSource("cases").setData(await get("/api/v1/map/cases.geojson")); await load(); });
   box.dataset.ready = "yes";
 }
@@ -127,6 +128,25 @@ function choose(map, levels, shown, shapes) {
     });
     bar.append(button);
   });
+}
+
+/** Draw the things of the city (lamps, covers, trees) where one looks closely. */
+async function things(map) {
+  const near = 14;
+  map.addSource("things", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  const broken = ["in", ["get", "state"], ["literal", ["damaged", "lost"]]];
+  map.addLayer({ id: "things", type: "circle", source: "things", minzoom: near, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], near, 1.6, 18, 5], "circle-color": css("surface"), "circle-stroke-width": 1.2, "circle-stroke-color": ["case", broken, css("bad"), css("muted")] } }, "cases");
+  const look = async () => {
+    if (map.getZoom() < near) return;
+    const b = map.getBounds();
+    const bbox = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()].map((x) => x.toFixed(5)).join(",");
+    map.getSource("things").setData(await get(`/api/v1/map/assets.geojson?bbox=${bbox}`));
+  };
+  map.on("moveend", look);
+  map.on("click", "things", (e) => {
+    if (!map.queryRenderedFeatures(e.point, { layers: ["cases", "late"] }).length) location.assign(`/assets/${encodeURIComponent(e.features[0].properties.code)}`);
+  });
+  await look();
 }
 
 function triangle(colour, edge) {
