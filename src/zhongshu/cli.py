@@ -19,6 +19,7 @@ from rich.progress import MofNCompleteColumn
 from rich.progress import Progress as RichProgress
 
 from zhongshu import jobs, main
+from zhongshu.core import mining
 from zhongshu.core.access import Duty
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
@@ -33,7 +34,7 @@ from zhongshu.flow.city import load
 from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
 from zhongshu.flow.verify import ledger
-from zhongshu.link import checks, holidays, tables, webserver
+from zhongshu.link import checks, eventlogs, holidays, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
@@ -284,6 +285,33 @@ def export(file: Path) -> None:
             city = load(tx)
         count = tables.write(file, setup_flow.all_cases(db, city))
     out.print(f"[green]✓[/green] {count:,} cases in {file}")
+
+
+@app.command()
+def mine(
+    file: Path,
+    case: Annotated[str, typer.Option(help="The column that names the case.")],
+    activity: Annotated[str, typer.Option(help="The column with what happened.")],
+    time: Annotated[str, typer.Option(help="The column with the moment.")],
+    least: Annotated[float, typer.Option(help="Hide arrows of fewer percent of the cases.")] = 2.0,
+    folder: Annotated[Path, typer.Option(help="Where picture and tables go.")] = Path("process"),
+) -> None:
+    """Draw how the cases of another system's event log travel (CSV, Parquet, Excel)."""
+    with refusals():
+        log = eventlogs.read(file, case=case, activity=activity, time=time)
+        with out.status("looking at every way"):
+            found = mining.picture(log.events)
+        shown = found.simplified(least / 100)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{file.stem}.svg").write_text(mining.drawn(shown, words={}, links={}), "utf-8")
+        tables.frame(found.edges).write_csv(folder / f"{file.stem}-edges.csv")
+        tables.frame([{"cases": v.cases, "median_s": v.median_s, "way": " → ".join(v.steps)} for v in found.variants]).write_csv(folder / f"{file.stem}-ways.csv")  # fmt: skip
+        refused = tables.Rejects(folder / f"{file.stem}-rejects.csv")
+        refused.add(log.refused)
+    out.print(
+        f"[green]✓[/green] {len(log.events):,} events of {found.cases:,} cases; {len(found.edges)} arrows,"
+        f" {len(found.edges) - len(shown.edges)} hidden in the picture; {log.refused.height:,} rows refused → {folder}"
+    )
 
 
 @app.command()

@@ -231,6 +231,10 @@ def _life(
     return _Life(case, facts, row, report.text)
 
 
+#: How long a step takes in hours, as the parameters of a lognormal law: dispatchers are quick.
+_WAITS = {Act.DISPATCH: (-2.3, 0.7), Act.HANDLE: (1.5, 1.3)}
+
+
 def _moved(
     city: City, case: Case, facts: list[Fact], moment: datetime, now: datetime,
     crew: Mapping[str, AccountId], rng: np.random.Generator,
@@ -243,7 +247,7 @@ def _moved(
         return _watched(case, facts, now), None
     act, by, form = chosen
     # Most work is quick; some waits for days, and a little of that becomes late.
-    wait = timedelta(hours=float(rng.lognormal(0.1, 1.1) if act is not Act.HANDLE else rng.lognormal(1.5, 1.3)))  # fmt: skip
+    wait = timedelta(hours=float(rng.lognormal(*_WAITS.get(act, (0.1, 1.1)))))
     at = moment + wait
     if at > now:
         return _watched(case, facts, now), None

@@ -174,8 +174,8 @@ def _renamed(row: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
 
 
 def frame(refused: Sequence[Any]) -> pl.DataFrame:
-    """Return refusals (dataclasses) as a table for the rejects file."""
-    return pl.DataFrame([asdict(one) for one in refused])
+    """Return records (dataclasses or dictionaries) as a table."""
+    return pl.DataFrame([one if isinstance(one, dict) else asdict(one) for one in refused])
 
 
 class Rejects:

@@ -271,8 +271,7 @@ create index cases_open_newest on cases (reported_at desc, id desc)
                     'handled', 'checked');
 create index cases_same on cases (tile, category, reported_at desc, id desc)
     where stage in ('received', 'filed', 'dispatched', 'in_hand');
-create index cases_done on cases (tile, category, closed_at desc) where stage = 'closed';
-create index cases_tile on cases (tile, category);
+create index cases_spot on cases (tile, category, closed_at desc);
 create index cases_merged on cases (merged_into) where merged_into is not null;
 create index cases_ticking on cases (next_at) where next_at is not null;
 create index cases_pending on cases using gin (pending) where pending <> '{}';
