@@ -160,8 +160,8 @@ def drawn(shown: Picture, *, words: Mapping[str, str], links: Mapping[tuple[str,
         for n, name in enumerate(row):
             at[name] = (left + n * (_W + _GAP_X), _MARGIN / 2 + level * (_H + _GAP_Y), level)
     most = max((e.cases for e in shown.edges), default=1)
-    parts = [f'<svg class="process" viewBox="0 0 {width:.0f} {height:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">',
-             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>']  # fmt: skip
+    parts = [f'<svg class="process" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">',
+             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="11" markerHeight="11" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>']  # fmt: skip
     parts += [_edge(e, at, most, shown.cases, links) for e in shown.edges]
     parts += [_node(name, x, y, words) for name, (x, y, _) in at.items()]
     return "".join([*parts, "</svg>"])
@@ -191,7 +191,7 @@ def _edge(
         path = f"M{x1 + _W:.0f} {y1 + _H / 2:.0f} C{side:.0f} {y1:.0f} {side:.0f} {y2 + _H:.0f} {x2 + _W:.0f} {y2 + _H / 2:.0f}"
         lx, ly = side - 14, (y1 + y2 + _H) / 2
     else:
-        bend = 0 if down - up == 1 else 40 * (down - up) * (1 if x1 >= x2 else -1)
+        bend = 0 if down - up == 1 else (_W + 30 * (down - up)) * (1 if x1 >= x2 else -1)
         path = f"M{x1 + _W / 2:.0f} {y1 + _H:.0f} C{x1 + _W / 2 + bend:.0f} {y1 + _H + _GAP_Y / 2:.0f} {x2 + _W / 2 + bend:.0f} {y2 - _GAP_Y / 2:.0f} {x2 + _W / 2:.0f} {y2 - 2:.0f}"
         lx, ly = (x1 + x2) / 2 + _W / 2 + bend * 0.75, (y1 + _H + y2) / 2 + 4
     label = f"{edge.cases:,}"

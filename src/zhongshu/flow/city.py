@@ -18,7 +18,7 @@ from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Guess
-from zhongshu.core.dispatch import Pick, Rulebook
+from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Name, UnitId
@@ -51,6 +51,7 @@ class City:
     locator: Locator
     catalogue: Catalogue
     rulebook: Rulebook
+    idle_rules: tuple[DutyRule, ...]
     calendar: Calendar
     units: Mapping[UnitId, store.Unit]
     names: Mapping[int, tuple[str, Name]]
@@ -180,6 +181,7 @@ def load(tx: Tx, *, on: date | None = None) -> City:
     same: Mapping[str, Any] = said.get("same", {})
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
+    rules = store.duty_rules(tx)
     return City(
         version=number,
         name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
@@ -188,9 +190,8 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         tree=Tree(areas),
         locator=Locator(areas, levels),
         catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
-        rulebook=Rulebook(
-            rule for rule in store.duty_rules(tx) if rule.unit in units and units[rule.unit].active
-        ),
+        rulebook=Rulebook(rule for rule in rules if units[rule.unit].active),
+        idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
         calendar=calendar,
         units=units,
         names=store.category_names(tx),
