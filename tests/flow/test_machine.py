@@ -7,17 +7,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, settings, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
-from zhongshu.core.cases import TRANSITIONS, Act, Case, Outcome, Stage, fold
+from zhongshu.core.cases import TRANSITIONS, Act, Case, Outcome, Stage, allowed, fold
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
 from zhongshu.core.facts import By
-from zhongshu.core.procedures import PATHS, Move, ProcedureKind
+from zhongshu.core.place import Point
+from zhongshu.core.procedures import PATHS, Move, ProcedureKind, may_begin
 from zhongshu.core.values import Refused
 from zhongshu.flow import acts, proceedings
 from zhongshu.flow.acts import Form
@@ -27,6 +28,7 @@ from zhongshu.store.db import Tx
 
 PEOPLE: tuple[By, ...] = (ADA, DING, HANA, CHENG)
 UNITS = ("U1", "U1-1", "U2")
+FORWARD = (Act.FILE, Act.DISPATCH, Act.ACCEPT, Act.HANDLE, Act.PASS, Act.CLOSE)
 WORK = frozenset({Stage.DISPATCHED, Stage.IN_HAND, Stage.HANDLED, Stage.CHECKED})
 
 
@@ -57,6 +59,7 @@ class City2(RuleBasedStateMachine):
         self.refused = self.done = 0
 
     def teardown(self) -> None:
+        target(float(self.done))
         self.tx.execute("rollback to savepoint before")
 
     def attempt(self, what: Any) -> None:
@@ -74,25 +77,46 @@ class City2(RuleBasedStateMachine):
         else:
             self.done += 1
 
-    @rule(
-        which=st.integers(0, 2), what=st.sampled_from(Act), who=st.sampled_from(PEOPLE),
-        unit=st.sampled_from([None, *UNITS]), other=st.integers(0, 2),
-        outcome=st.sampled_from(Outcome), category=st.sampled_from(["C-01-37", "C-01-23"]),
-    )  # fmt: skip
-    def act(
-        self, which: int, what: Act, who: By, unit: str | None, other: int, outcome: Outcome,
-        category: str,
-    ) -> None:  # fmt: skip
-        form = Form(
-            reason="r", clause="c", note="n", outcome=outcome, category=category,
+    def form(self, what: Act, unit: str | None, other: int, n: int) -> Form:
+        category = ("C-01-37", "C-01-23")[n % 2]
+        return Form(
+            reason="r", clause="c", note="n", outcome=list(Outcome)[n % 5], category=category,
             unit=self.city.unit_codes[unit].id if unit else None, into=self.ids[other],
-            solved=True, satisfied=3,
+            solved=True, satisfied=3, place=Point(113.01 + 0.01 * other, 34.03),
         )  # fmt: skip
+
+    def do(self, which: int, what: Act, who: By, form: Form) -> None:
         self.attempt(
             lambda: acts.act(
                 self.tx, self.city, self.ids[which], what, by=who, at=self.now, form=form
             )
         )
+
+    @rule(
+        which=st.integers(0, 2), what=st.sampled_from(Act), who=st.sampled_from(PEOPLE),
+        unit=st.sampled_from([None, *UNITS]), other=st.integers(0, 2), n=st.integers(0, 9),
+    )  # fmt: skip
+    def anything(
+        self, which: int, what: Act, who: By, unit: str | None, other: int, n: int
+    ) -> None:
+        self.do(which, what, who, self.form(what, unit, other, n))
+
+    @rule(
+        which=st.integers(0, 2), who=st.sampled_from(PEOPLE), unit=st.sampled_from([None, *UNITS]),
+        other=st.integers(0, 2), n=st.integers(0, 99), times=st.integers(1, 4),
+    )  # fmt: skip
+    def something_lawful(
+        self, which: int, who: By, unit: str | None, other: int, n: int, times: int
+    ) -> None:
+        """Go on with a case by acts the table lists, the usual next one more often."""
+        for k in range(times):
+            case = cases.get(self.tx, self.ids[which])
+            assert case is not None
+            listed = allowed(case)
+            usual = [a for a in listed if a in FORWARD]
+            what = usual[0] if usual and (n + k) % 3 else listed[(n + k) % len(listed)]
+            hand = PEOPLE[(PEOPLE.index(who) + k) % len(PEOPLE)]
+            self.do(which, what, hand, self.form(what, unit if n % 4 == 0 else None, other, n))
 
     @rule(
         which=st.integers(0, 2), kind=st.sampled_from(ProcedureKind), who=st.sampled_from(PEOPLE),
@@ -124,6 +148,39 @@ class City2(RuleBasedStateMachine):
                 said=said(self.city, self.now, 4), unit=ruling,
             )
         )  # fmt: skip
+
+    @rule(
+        which=st.integers(0, 2),
+        n=st.integers(0, 20),
+        who=st.integers(0, 3),
+        steps=st.integers(1, 3),
+    )
+    def procedure_goes_on(self, which: int, n: int, who: int, steps: int) -> None:
+        """Begin what may be begun and take it further, each step by another hand."""
+        case = self.locked(which)
+        may = [k for k in ProcedureKind if may_begin(case, k, at=self.now)]
+        unit = self.city.unit_codes[UNITS[n % 3]].id
+        if may:
+            kind = may[n % len(may)]
+            self.attempt(
+                lambda: proceedings.begin(
+                    self.tx, self.city, self.locked(which), kind, by=PEOPLE[who], at=self.now,
+                    said=said(self.city, self.now, 4), unit=unit,
+                )
+            )  # fmt: skip
+        for k in range(steps):
+            still = [p for p in procedures.of_case(self.tx, self.ids[which]) if p.open]
+            if still:
+                one = still[n % len(still)]
+                listed = [m for kind, s, m in PATHS if (kind, s) == (one.kind, one.state)]
+                move = listed[0] if (n + k) % 4 else listed[n % len(listed)]
+                self.attempt(
+                    lambda one=one, move=move, k=k: proceedings.take(
+                        self.tx, self.city, self.locked(which), one.id, move,
+                        by=PEOPLE[(who + k + 1) % 4], at=self.now,
+                        said=said(self.city, self.now, 4), unit=unit if move is Move.RULE else None,
+                    )
+                )  # fmt: skip
 
     @rule(hours=st.sampled_from([1, 5, 30, 200]))
     def wait(self, hours: int) -> None:

@@ -91,6 +91,9 @@ cases.closed_at timestamp with time zone
 cases.overdue_at timestamp with time zone
 cases.merged_into bigint
 cases.before_merge text
+cases.version integer not null
+cases.tile bigint
+cases.words tsvector
 cases.clocks jsonb not null default '[]'::jsonb
 cases.pending text[] not null default '{}'::text[]
 cases.involved bigint[] not null default '{}'::bigint[]
@@ -99,10 +102,7 @@ cases.returned_by bigint
 cases.held_at timestamp with time zone
 cases.exempted boolean not null default false
 cases.repeat_of bigint
-cases.version integer not null
 cases.next_at timestamp with time zone
-cases.tile bigint
-cases.words tsvector
 catalogues.version integer not null
 catalogues.name text not null
 catalogues.valid_from date not null
