@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 from starlette.testclient import TestClient
 
-from tests.browser.test_people import CHROMIUM, FLAGS
+from tests.browser.test_people import CHROMIUM, FLAGS, PATIENCE_MS
 from tests.scenarios.book import Scenario, Step, scenarios
 from tests.scenarios.stage import Stage
 from zhongshu.flow.signin import hashed_password
@@ -56,6 +56,7 @@ class Pages(Stage):
         """Return somebody's page, with cookies of its own."""
         if who not in self.people:
             page = self.browser.new_context(locale="zh-CN").new_page()
+            page.set_default_timeout(PATIENCE_MS)
             own = TestClient(create_app(self.hub), base_url=SITE)
             own.__enter__()
             page.route("**/*", lambda route: self.answer(own, route))

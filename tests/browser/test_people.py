@@ -19,6 +19,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
+#: How long a browser that shares two cores with everything else may take for one step.
+PATIENCE_MS = 90_000
 FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -53,6 +55,7 @@ def new_page(browser: Browser, demo: Demo) -> Iterator:
         contexts.append(context)
         context.add_cookies([{"name": "lang", "value": lang, "url": demo.url}])
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "request",

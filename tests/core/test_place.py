@@ -96,6 +96,7 @@ def test_baidu_turns_the_web_datum_by_its_published_formula() -> None:
 @given(lon=st.floats(73, 136), lat=st.floats(17, 54))
 @example(lon=105.0, lat=35.0)  # where the formula has its kink
 @example(lon=114.1195, lat=22.5301)  # on the outline itself
+@example(lon=86.5, lat=27.8)  # on an edge of it that runs due east
 def test_every_shifted_place_comes_back_to_the_millimetre(
     datum: Datum, lon: float, lat: float
 ) -> None:

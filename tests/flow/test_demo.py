@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.factories import KEY, NOW, same_random
 from zhongshu.core.grid import Area
 from zhongshu.demo import build, ground, life
 from zhongshu.flow.city import City, load
+from zhongshu.flow.intake import Receipt, receive
 from zhongshu.flow.verify import ledger
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
@@ -164,6 +166,10 @@ def test_the_trickle_neither_drains_nor_floods_and_stays_lawful(
         demo, "select count(*), max(id) from cases where stage not in ('closed', 'rejected')"
     )
     random = same_random(10**6)
+    with demo.transaction() as tx:
+        said = replace(built.crowd.say(rng), source="", text="门口的路灯不亮了")
+        (mine,) = receive(tx, qinghe, [said], now=NOW, random=random, key=KEY, join=False)
+    assert isinstance(mine, Receipt)
     for second in range(400):
         with demo.transaction() as tx:
             life.tick(
@@ -178,3 +184,5 @@ def test_the_trickle_neither_drains_nor_floods_and_stays_lawful(
     assert last > first  # type: ignore[operator]
     assert abs(after - before) < 80  # type: ignore[operator]
     assert list(ledger(demo)) == []
+    # What somebody reported himself waits for him.
+    assert rows(demo, f"select stage from cases where id = {mine.case}") == [(mine.stage,)]

@@ -224,7 +224,7 @@ def _life(
     row = {
         "id": report_id, "code": receipt_code(random(RECEIPT_BYTES)), "case_id": case_id,
         "received_at": at.isoformat(), "reported_at": at.isoformat(), "channel": report.channel,
-        "source": str(report.channel), "source_key": None, "body_hash": None, "text": report.text,
+        "source": report.source, "source_key": None, "body_hash": None, "text": report.text,
         "address": report.address, "lang": report.lang, "lon": report.place.lon,
         "lat": report.place.lat, "raw_place": None, "category": None, "extra": None,
     }  # fmt: skip

@@ -14,12 +14,12 @@ from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.facts import A_REPORTER, By
 from zhongshu.core.values import AccountId, Refused
-from zhongshu.demo.voices import Crowd
+from zhongshu.demo.voices import SOURCE, Crowd
 from zhongshu.flow import acts
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City
 from zhongshu.flow.intake import Random, receive
-from zhongshu.store import cases
+from zhongshu.store import cases, reports
 from zhongshu.store.db import Database, Tx
 
 _OUTCOMES = (Outcome.SOLVED, Outcome.STAGE_RESULT, Outcome.EXPLAINED, Outcome.CANNOT, Outcome.NOT_AS_REPORTED)  # fmt: skip
@@ -71,7 +71,10 @@ def tick(
     tx: Tx, city: City, crowd: Crowd, people: Mapping[str, AccountId], rng: np.random.Generator,
     *, now: datetime, random: Random, key: bytes,
 ) -> None:  # fmt: skip
-    """Let about one thing happen: a report, or a step of a case."""
+    """Let about one thing happen: a report, or a step of a case that was made up here.
+
+    What a visitor reported waits for the visitor, who wants to work on it with four hands.
+    """
     open_now = sum(cases.count_by(tx, "stage", EVERYTHING, Filter(open_only=True)).values())
     if rng.random() < (0.14 if open_now < STEADY else 0.05):
         receive(tx, city, [crowd.say(rng)], now=now, random=random, key=key)
@@ -82,11 +85,15 @@ def tick(
         found = cases.page(tx, EVERYTHING, Filter(stages=frozenset({stage})), order=order, after=None, limit=40)  # fmt: skip
         if found:
             case = found[int(rng.integers(len(found)))]
-            step = next_act(case, people, rng)
+            step = next_act(case, people, rng) if _made_up(tx, case) else None
             if step is not None:
                 act, by, form = step
                 acts.act(tx, city, case.id, act, by=by, at=now, form=form)
     acts.climb(tx, at=now)
+
+
+def _made_up(tx: Tx, case: Case) -> bool:
+    return all(report.source == SOURCE for report in reports.of_case(tx, case.id))
 
 
 def live(

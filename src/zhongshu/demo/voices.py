@@ -41,6 +41,10 @@ _CHANNELS = (
 )  # fmt: skip
 
 
+#: The source of every made-up report: what people report themselves is theirs to handle.
+SOURCE = "demo"
+
+
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """Where people speak from: grids with their weight, so that there are hot spots."""
@@ -67,7 +71,7 @@ class Crowd:
         )
         lon, lat = _spot(grid, rng)
         return Draft(
-            text=said, lon=lon, lat=lat, address=where, lang="en" if english else "zh",
+            text=said, lon=lon, lat=lat, address=where, lang="en" if english else "zh", source=SOURCE,
             channel=_CHANNELS[int(rng.choice(len(_CHANNELS), p=[w for _, w in _CHANNELS]))][0],
         )  # fmt: skip
 
