@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_the_drawing_escapes_what_logs_say_and_links_each_edge() -> None:
     assert "<script>" not in svg
     assert 'href="/process/cases?x=1&amp;y=2"' in svg
     assert svg.count("marker-end") == len(shown.edges)
+
+
+def test_no_arrow_leaves_the_drawing() -> None:
+    # A long way round on each side: a step that jumps four rows down, and one that goes back.
+    way = ["a", "b", "c", "d", "e"]
+    events = [("1", step, float(t)) for t, step in enumerate([*way, "b", "c", "d", "e"])]
+    events += [("2", step, float(t)) for t, step in enumerate(["a", "x", "e"])] + [("3", "a", 0.0), ("3", "e", 1.0)]  # fmt: skip
+    svg = drawn(picture(events), words={}, links={})
+    box = re.search(r'viewBox="(-?\d+) 0 (\d+) \d+"', svg)
+    assert box is not None
+    west, width = int(box[1]), int(box[2])
+    for path in re.findall(r' d="M([^"]+)" stroke-width', svg):
+        if " c" in path:  # a loop of one step is drawn relative to it
+            continue
+        numbers = [float(n) for n in re.findall(r"-?\d+", path)]
+        points = [(1 - t) ** 3 * numbers[0] + 3 * (1 - t) ** 2 * t * numbers[2] + 3 * (1 - t) * t**2 * numbers[4] + t**3 * numbers[6] for t in (0, 0.25, 0.5, 0.75, 1)]  # fmt: skip
+        assert west <= min(points)
+        assert max(points) <= west + width
 
 
 def test_an_empty_log_is_an_empty_picture() -> None:

@@ -75,6 +75,16 @@ def test_every_edge_opens_exactly_its_cases(tx: Tx, city: City) -> None:
         assert len(set(numbers)) == edge.cases, edge
 
 
+def test_every_way_opens_exactly_its_cases(tx: Tx, city: City) -> None:
+    lives(tx, city)
+    seen: list[str] = []
+    for variant in mining.picture(tx, EVERYTHING, Filter()).variants:
+        numbers = mining.went(tx, EVERYTHING, Filter(), variant.steps)
+        assert len(numbers) == variant.cases, variant
+        seen += numbers
+    assert len(seen) == len(set(seen))
+
+
 def test_the_page_and_the_interface_show_the_rework(db: Database) -> None:
     with db.transaction() as tx:
         lives(tx, load(tx))

@@ -152,15 +152,17 @@ def drawn(shown: Picture, *, words: Mapping[str, str], links: Mapping[tuple[str,
     Colours are classes (``node``, ``edge``, ``back``), so the page's style decides.
     """
     rows = layers(shown.edges)
-    width = max((len(row) for row in rows), default=1) * (_W + _GAP_X) + 2 * _MARGIN + 120
+    widest = max((len(row) for row in rows), default=1) * (_W + _GAP_X) - _GAP_X
     height = len(rows) * (_H + _GAP_Y) + _MARGIN
     at: dict[str, tuple[float, float, int]] = {}
     for level, row in enumerate(rows):
-        left = (width - 120 - len(row) * (_W + _GAP_X) + _GAP_X) / 2
+        left = (widest - len(row) * (_W + _GAP_X) + _GAP_X) / 2
         for n, name in enumerate(row):
             at[name] = (left + n * (_W + _GAP_X), _MARGIN / 2 + level * (_H + _GAP_Y), level)
     most = max((e.cases for e in shown.edges), default=1)
-    parts = [f'<svg class="process" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">',
+    reach = [_reach(e, at) for e in shown.edges]
+    west, east = min([0.0, *reach]) - 2 * _MARGIN, max([widest, *reach]) + 2 * _MARGIN
+    parts = [f'<svg class="process" viewBox="{west:.0f} 0 {east - west:.0f} {height:.0f}" width="{east - west:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">',
              '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="11" markerHeight="11" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>']  # fmt: skip
     parts += [_edge(e, at, most, shown.cases, links) for e in shown.edges]
     parts += [_node(name, x, y, words) for name, (x, y, _) in at.items()]
@@ -176,8 +178,32 @@ def _node(name: str, x: float, y: float, words: Mapping[str, str]) -> str:
     )
 
 
+_At = Mapping[str, tuple[float, float, int]]
+
+
+def _bend(edge: Edge, at: _At) -> float:
+    """How far an edge that passes over rows of others swings out to the side."""
+    (x1, _, up), (x2, _, down) = at[edge.source], at[edge.target]
+    return 0.0 if down - up == 1 else (_W + 30 * (down - up)) * (1 if x1 >= x2 else -1)
+
+
+def _side(edge: Edge, at: _At) -> float:
+    """How far to the right an edge that goes back swings out."""
+    (x1, _, up), (x2, _, down) = at[edge.source], at[edge.target]
+    return max(x1, x2) + _W + 26 + 8 * (up - down)
+
+
+def _reach(edge: Edge, at: _At) -> float:
+    """How far to the side an edge gets: three quarters of the way to where it is pulled."""
+    (x1, _, up), (x2, _, down) = at[edge.source], at[edge.target]
+    if down <= up:
+        return _side(edge, at)
+    bend = _bend(edge, at)
+    return (min(x1, x2) if bend < 0 else max(x1, x2)) + _W / 2 + 0.75 * bend
+
+
 def _edge(
-    edge: Edge, at: Mapping[str, tuple[float, float, int]], most: int, cases: int,
+    edge: Edge, at: _At, most: int, cases: int,
     links: Mapping[tuple[str, str], str],
 ) -> str:  # fmt: skip
     (x1, y1, up), (x2, y2, down) = at[edge.source], at[edge.target]
@@ -187,11 +213,11 @@ def _edge(
         path = f"M{x1 + _W:.0f} {y1 + 14:.0f} c34 -10 34 26 0 18"
         lx, ly = x1 + _W + 30, y1 + 10
     elif back:
-        side = max(x1, x2) + _W + 26 + 8 * (up - down)
+        side = _side(edge, at)
         path = f"M{x1 + _W:.0f} {y1 + _H / 2:.0f} C{side:.0f} {y1:.0f} {side:.0f} {y2 + _H:.0f} {x2 + _W:.0f} {y2 + _H / 2:.0f}"
         lx, ly = side - 14, (y1 + y2 + _H) / 2
     else:
-        bend = 0 if down - up == 1 else (_W + 30 * (down - up)) * (1 if x1 >= x2 else -1)
+        bend = _bend(edge, at)
         path = f"M{x1 + _W / 2:.0f} {y1 + _H:.0f} C{x1 + _W / 2 + bend:.0f} {y1 + _H + _GAP_Y / 2:.0f} {x2 + _W / 2 + bend:.0f} {y2 - _GAP_Y / 2:.0f} {x2 + _W / 2:.0f} {y2 - 2:.0f}"
         lx, ly = (x1 + x2) / 2 + _W / 2 + bend * 0.75, (y1 + _H + y2) / 2 + 4
     label = f"{edge.cases:,}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -74,17 +75,35 @@ def travelled(
     tx: Tx, sight: Sight, wanted: Filter, source: str, target: str, *, limit: int = 200
 ) -> Sequence[str]:
     """Return the numbers of the wanted cases that went one edge, the newest first."""
+    return _numbers(
+        tx, sight, wanted,
+        "select case_id from pair where (source = %s and target = %s)"
+        " or (%s = '" + BEGIN + "' and first and source = %s)",
+        (source, target, source, target), limit,
+    )  # fmt: skip
+
+
+def went(
+    tx: Tx, sight: Sight, wanted: Filter, way: Sequence[str], *, limit: int = 200
+) -> Sequence[str]:
+    """Return the numbers of the wanted cases that went exactly this way, the newest first."""
+    return _numbers(
+        tx, sight, wanted,
+        "select case_id from step group by case_id having array_agg(kind order by seq) = %s",
+        (list(way),), limit,
+    )  # fmt: skip
+
+
+def _numbers(
+    tx: Tx, sight: Sight, wanted: Filter, which: LiteralString, values: Sequence[Any], limit: int
+) -> Sequence[str]:
     where = matching(sight, wanted)
     query = (
         sql.SQL(_WAYS).format(where=where.sql)
         + sql.SQL(  # pyright: ignore[reportArgumentType]
-            " select number from cases where id in (select case_id from pair where"
-            "  (source = %s and target = %s) or (%s = '" + BEGIN + "' and first and source = %s))"
+            " select number from cases where id in (" + which + ")"
             " order by reported_at desc, id desc limit %s"
         )
     )
-    rows = tx.execute(
-        query,
-        (*where.values, [kind.value for kind in STEPS], source, target, source, target, limit),
-    )
+    rows = tx.execute(query, (*where.values, [kind.value for kind in STEPS], *values, limit))
     return [row[0] for row in rows]

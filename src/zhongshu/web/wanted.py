@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.grid import Area
 from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
 from zhongshu.flow.browse import number_id
@@ -131,3 +132,9 @@ def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None
     except (ValueError, OverflowError):
         raise BadField(field, text, why="write 2026-11-24 or 2026-11-24T09:30:00+08:00") from None
     return aware(field, at)
+
+
+def districts(city: City) -> list[Area]:
+    """Return the areas a filter offers: the two levels below the city."""
+    kinds = [level.kind for level in city.levels if not level.overlay]
+    return [area for kind in kinds[1:3] for area in city.tree.of_kind(kind)][:300]

@@ -178,11 +178,10 @@ def _views(
 
 def _city_lists(hub: Hub) -> dict[str, Any]:
     city = hub.city()
-    kinds = [level.kind for level in city.levels if not level.overlay]
     return {
         "categories": [c for c in city.catalogue.categories if c.active],
         "units": [u for u in city.units.values() if u.active],
-        "districts": [a for kind in kinds[1:3] for a in city.tree.of_kind(kind)][:300],
+        "districts": wanted.districts(city),
     }
 
 

@@ -44,18 +44,18 @@ def process(request: Request, hub: TheHub, actor: Reader) -> Response:
     lang = language(request)
     words = {kind: said(text, lang) for kind, text in (*KINDS.items(), *_ENDS.items())}
     links = {
-        (
-            e.source,
-            e.target,
-        ): f"/process/cases?{urlencode({**query, 'from': e.source, 'to': e.target})}"
-        for e in shown.edges
+        (e.source, e.target): _behind(query, {"from": e.source, "to": e.target})
+        for e in whole.edges
     }
     return page(
         request, "process.html",
         {
             "svg": Markup(drawn(shown, words=words, links=links)),  # noqa: S704 — its texts are escaped where it is drawn
             "whole": whole, "hidden": len(whole.edges) - len(shown.edges), "least": least,
-            "asked": query, "ways": links, "step": words, "rounds": _loops(whole, links),
+            "asked": query, "edges": links, "step": words,
+            "ways": {v.steps: _behind(query, {"way": ",".join(v.steps)}) for v in whole.variants},
+            "districts": wanted.districts(city),
+            "rounds": _loops(whole, links),
             "units": [u for u in city.units.values() if u.active],
             "categories": [c for c in city.catalogue.categories if c.active],
         },
@@ -64,24 +64,37 @@ def process(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 @router.get("/process/cases")
 def cases(request: Request, hub: TheHub, actor: Reader) -> Response:
-    """List the cases behind one edge."""
+    """List the cases behind one edge, or behind one whole way."""
     query = dict(request.query_params)
-    source, target = query.pop("from", ""), query.pop("to", "")
+    source, target, way = (query.pop(name, "") for name in ("from", "to", "way"))
+    steps = way.split(",") if way else [source, target]
     asked = wanted.wanted(query, hub.city(), now=hub.clock())
     with hub.db.transaction() as tx:
-        numbers = mining.travelled(tx, actor.sight, asked, source, target)
+        numbers = (
+            mining.went(tx, actor.sight, asked, steps)
+            if way
+            else mining.travelled(tx, actor.sight, asked, source, target)
+        )
     lang = language(request)
     words = {kind: said(text, lang) for kind, text in (*KINDS.items(), *_ENDS.items())}
     return page(
         request, "process_cases.html",
-        {"numbers": numbers, "source": words.get(source, source), "target": words.get(target, target), "query_text": urlencode(query)},
+        {
+            "numbers": numbers, "steps": [words.get(step, step) for step in steps],
+            "query_text": urlencode(query),
+        },
     )  # fmt: skip
+
+
+def _behind(query: dict[str, str], which: dict[str, str]) -> str:
+    """Return where the cases behind a number are listed."""
+    return f"/process/cases?{urlencode({**query, **which})}"
 
 
 def _loops(whole: Any, links: Any) -> list[dict[str, Any]]:
     found = {(e.source, e.target): e for e in whole.edges}
     return [
-        {"name": name, "edge": found[a, b], "link": links.get((a, b))}
+        {"name": name, "edge": found[a, b], "link": links[a, b]}
         for a, b, name in _ROUND
         if (a, b) in found
     ]
