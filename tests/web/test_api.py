@@ -261,3 +261,18 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
 def test_the_interface_describes_itself(client: TestClient) -> None:
     described = client.get("/api/v1/openapi.json").json()
     assert "/api/v1/cases/{number}/acts/{act}" in described["paths"]
+
+
+def test_the_queue_shows_the_clock_of_whoever_has_the_case(
+    client: TestClient, db: Database, sender: Headers
+) -> None:
+    ding, cheng = key_for(db, "ding"), key_for(db, "cheng")
+    number = report(client, sender)["case"]
+    assert "剩 15分钟" in client.get("/desk?stage=filed", headers=ding).text
+    act(client, ding, number, "dispatch")
+    assert "剩 15分钟" not in client.get("/desk?stage=dispatched", headers=ding).text
+    hana = key_for(db, "hana")
+    act(client, hana, number, "accept")
+    act(client, hana, number, "handle", outcome="solved")
+    shown = client.get(f"/desk?stage=handled&case={number}", headers=cheng).text
+    assert shown.count("核查 · ") >= 2  # in its row and on its sheet

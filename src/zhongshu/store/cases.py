@@ -13,7 +13,7 @@ from psycopg.rows import kwargs_row
 
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import FIELDS, OPEN, Case, Filter, Key, Order, Stage, plain, rich
-from zhongshu.core.cases.clocks import next_at
+from zhongshu.core.cases.clocks import Clock, next_at
 from zhongshu.core.facts import Fact
 from zhongshu.core.place import tile
 from zhongshu.core.values import CaseId, CategoryId
@@ -202,6 +202,16 @@ def page(
         sql.SQL(LISTED), where.sql, tail
     )
     return cursor.execute(query, (*where.values, limit)).fetchall()
+
+
+def running(tx: Tx, of: Sequence[CaseId]) -> dict[CaseId, Clock]:
+    """Return the clock that runs for whoever has each case now; that of the whole is not meant."""
+    rows = tx.execute(
+        "select id, clock from cases, jsonb_array_elements(clocks) clock where id = any(%s)"
+        " and clock->>'state' = 'running' and clock->>'kind' <> 'whole' order by id",
+        (list(of),),
+    )
+    return {CaseId(case): Clock.read(clock) for case, clock in rows}
 
 
 def count(tx: Tx, sight: Sight, wanted: Filter) -> int:

@@ -60,13 +60,14 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         held = store.count(tx, actor.sight, Filter(held=True))
         pending = store.count_pending(tx, actor.sight)
         count = store.count(tx, actor.sight, asked)
+        clocks = store.running(tx, [case.id for case in listing.cases])
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
     query.pop("after", None)
     return page(
         request, "desk.html",
         {
             "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
-            "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
+            "clocks": clocks, "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
         },
     )  # fmt: skip
