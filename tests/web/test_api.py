@@ -276,3 +276,79 @@ def test_the_queue_shows_the_clock_of_whoever_has_the_case(
     act(client, hana, number, "handle", outcome="solved")
     shown = client.get(f"/desk?stage=handled&case={number}", headers=cheng).text
     assert shown.count("核查 · ") >= 2  # in its row and on its sheet
+
+
+def test_a_view_is_kept_shared_counted_and_dropped(
+    client: TestClient, db: Database, sender: Headers
+) -> None:
+    ding, hana, admin = (key_for(db, n) for n in ("ding", "hana", "admin"))
+    report(client, sender)
+    made = client.post(
+        "/api/v1/views", headers=ding,
+        json={"title": "  路灯  待派遣 ", "query": "stage=filed&colour=red", "shared": True},
+    )  # fmt: skip
+    assert made.status_code == 201, made.text
+    assert made.json()["query"] == "stage=filed"
+    (view,) = client.get("/api/v1/views", headers=hana).json()
+    assert (view["title"], view["own"], view["shared"]) == ("路灯 待派遣", False, True)
+    # Each sees what his own posts let him see: the handler's unit has no case yet.
+    assert view["count"] == 0
+    (own,) = client.get("/api/v1/views", headers=ding).json()
+    assert (own["own"], own["count"]) == (True, 1)
+    shown = client.get("/desk", headers=ding).text
+    assert 'href="/desk?stage=filed"' in shown
+    assert "路灯 待派遣" in shown
+    assert client.delete(f"/api/v1/views/{own['id']}", headers=hana).status_code == 404
+    assert client.delete(f"/api/v1/views/{own['id']}", headers=admin).status_code == 204
+    assert client.get("/api/v1/views", headers=ding).json() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"title": " "}, "title"), ({"title": "长" * 41}, "title"), ({"title": "a", "query": "area=nowhere"}, "area"), ({"title": "a", "query": "order=up"}, "order")],
+)  # fmt: skip
+def test_a_view_that_means_nothing_is_refused(
+    client: TestClient, db: Database, said: dict[str, str], field: str
+) -> None:
+    answer = client.post("/api/v1/views", headers=key_for(db, "ding"), json=said)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+
+
+def test_a_view_is_replaced_by_its_title_and_there_are_not_too_many(
+    client: TestClient, db: Database
+) -> None:
+    ding = key_for(db, "ding")
+    for n in range(40):
+        assert client.post("/api/v1/views", headers=ding, json={"title": f"v{n}"}).status_code == 201  # fmt: skip
+    assert client.post("/api/v1/views", headers=ding, json={"title": "v40"}).status_code == 409
+    again = client.post("/api/v1/views", headers=ding, json={"title": "v3", "query": "held=1"})
+    assert again.status_code == 201
+    kept = {v["title"]: v["query"] for v in client.get("/api/v1/views", headers=ding).json()}
+    assert len(kept) == 40
+    assert kept["v3"] == "held=1"
+
+
+def test_a_view_of_a_unit_that_went_is_offered_without_a_count(
+    client: TestClient, db: Database
+) -> None:
+    ding = key_for(db, "ding")
+    client.post("/api/v1/views", headers=ding, json={"title": "a", "query": "unit=U2"})
+    with db.transaction() as tx:
+        tx.execute("update views set query = 'unit=GONE'")
+    assert client.get("/api/v1/views", headers=ding).json()[0]["count"] is None
+    assert client.get("/desk", headers=ding).status_code == 200
+
+
+def test_a_view_is_kept_and_dropped_from_the_desk(client: TestClient, db: Database) -> None:
+    ding = key_for(db, "ding")
+    client.post(
+        "/desk/views",
+        headers=ding,
+        data={"title": "挂账", "query": "held=1"},
+        follow_redirects=False,
+    )
+    (view,) = client.get("/api/v1/views", headers=ding).json()
+    assert view["query"] == "held=1"
+    client.post(f"/desk/views/{view['id']}/drop", headers=ding)
+    assert client.get("/api/v1/views", headers=ding).json() == []

@@ -15,6 +15,7 @@ procedures_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
 units_id_seq as bigint start 1 by 1
+views_id_seq as bigint start 1 by 1
 
 -- columns
 accounts.id bigint not null identity d
@@ -259,6 +260,12 @@ units.name_en text not null default ''::text
 units.phone text not null default ''::text
 units.active boolean not null default true
 units.hours jsonb
+views.id bigint not null identity d
+views.account bigint not null
+views.title text not null
+views.query text not null
+views.shared boolean not null default false
+views.made_at timestamp with time zone not null
 
 -- constraints
 accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
@@ -354,6 +361,9 @@ tenures: tenures_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
 units: units_code_key UNIQUE (code)
 units: units_parent_fkey FOREIGN KEY (parent) REFERENCES units(id)
 units: units_pkey PRIMARY KEY (id)
+views: views_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+views: views_pkey PRIMARY KEY (id)
+views: views_title_check CHECK (((length(title) >= 1) AND (length(title) <= 40)))
 
 -- indexes
 CREATE UNIQUE INDEX accounts_login_key ON public.accounts USING btree (login)
@@ -430,6 +440,9 @@ CREATE INDEX tenures_account ON public.tenures USING btree (account)
 CREATE UNIQUE INDEX tenures_pkey ON public.tenures USING btree (post, account, held_from)
 CREATE UNIQUE INDEX units_code_key ON public.units USING btree (code)
 CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
+CREATE UNIQUE INDEX views_pkey ON public.views USING btree (id)
+CREATE INDEX views_shared ON public.views USING btree (title, id) WHERE shared
+CREATE UNIQUE INDEX views_title ON public.views USING btree (account, title)
 
 -- views
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
 
 from zhongshu.core.cases import Filter, Key, Order, Stage
 from zhongshu.core.grid import Area
@@ -40,6 +41,23 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         held=_yes(query.get("held", "")),
         repeats=_yes(query.get("repeats", "")),
     )
+
+
+def canonical(query: str, city: City, *, now: datetime) -> str:
+    """Return a query that can be kept: only words that mean something, each checked."""
+    said = dict(parse_qsl(query.lstrip("?")))
+    kept = {name: said[name] for name in (*WORDS, "order") if said.get(name)}
+    wanted(kept, city, now=now)
+    order(kept)
+    return urlencode(kept)
+
+
+def of_text(query: str, city: City, *, now: datetime) -> Filter | None:
+    """Return the filter a kept query means; None where it names what is there no more."""
+    try:
+        return wanted(dict(parse_qsl(query)), city, now=now)
+    except BadField:
+        return None
 
 
 def order(query: Mapping[str, str], *, default: Order = Order.NEWEST) -> Order:

@@ -16,11 +16,13 @@ from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome,
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.core.procedures import PATHS, Move
-from zhongshu.flow import browse, contacts, proceedings
+from zhongshu.flow import browse, contacts, proceedings, views
 from zhongshu.flow.acts import Cause
 from zhongshu.store import cases as store
 from zhongshu.store import vault
+from zhongshu.store import views as kept_views
 from zhongshu.web import wanted
+from zhongshu.web.api import views as views_api
 from zhongshu.web.api.cases import ActIn, by, done, form_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -30,6 +32,8 @@ from zhongshu.web.problems import BadField
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 PAGE = 50
+#: So many saved views show their count; each is a question to the database.
+COUNTED = 12
 #: The desk's own views: a name, and the query behind it.
 VIEWS: tuple[tuple[str, str, Filter], ...] = (
     ("open", "open=1", Filter(open_only=True)),
@@ -60,6 +64,10 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         held = store.count(tx, actor.sight, Filter(held=True))
         pending = store.count_pending(tx, actor.sight)
         count = store.count(tx, actor.sight, asked)
+        kept = [
+            {"view": view, "count": views_api.count(tx, actor, view.query, hub) if n < COUNTED else None}
+            for n, view in enumerate(kept_views.offered(tx, actor.account))
+        ]  # fmt: skip
         clocks = store.running(tx, [case.id for case in listing.cases])
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
     query.pop("after", None)
@@ -67,10 +75,34 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         request, "desk.html",
         {
             "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
-            "clocks": clocks, "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
+            "clocks": clocks, "kept": kept, "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
         },
     )  # fmt: skip
+
+
+@router.post("/desk/views")
+async def keep_view(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Keep the list as it is filtered now, under a title."""
+    sent = await request.form()
+    query = wanted.canonical(str(sent.get("query", "")), hub.city(), now=hub.clock())
+    await asyncio.to_thread(
+        _keep, hub, actor, str(sent.get("title", "")), query, shared=bool(sent.get("shared"))
+    )
+    return RedirectResponse(f"/desk?{query}", 303)
+
+
+@router.post("/desk/views/{view}/drop")
+def drop_view(hub: TheHub, actor: Reader, view: int) -> Response:
+    """Drop a view of one's own."""
+    with hub.db.transaction() as tx:
+        views.drop(tx, actor, view)
+    return RedirectResponse("/desk", 303)
+
+
+def _keep(hub: Hub, actor: Actor, title: str, query: str, *, shared: bool) -> None:
+    with hub.db.transaction() as tx:
+        views.keep(tx, actor, title=title, query=query, shared=shared, at=hub.clock())
 
 
 @router.get("/desk/case/{number}")
