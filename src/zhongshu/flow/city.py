@@ -19,7 +19,9 @@ from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Guess
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
+from zhongshu.core.escalation import ladder
 from zhongshu.core.grid import Level, Locator, Tree
+from zhongshu.core.notices import Rules, tellings
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Name, UnitId
 from zhongshu.store import city as store
@@ -109,6 +111,14 @@ class City:
             r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
         ]
         return rules[0].unit if rules else None
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Whom the city tells: the usual tables, with the rows it has changed."""
+        return Rules(
+            ladder=ladder(self.said.get("ladder", {})),
+            tellings=tellings(self.said.get("tellings", {})),
+        )
 
     def pick(self, case: Case, *, at: datetime) -> Pick | None:
         """Return the unit the duty rules name for a case."""
