@@ -123,7 +123,7 @@ def test_a_vacant_post_is_named_to_whoever_hears_instead() -> None:
     empty = post(1, Duty.HANDLER, unit=21)
     (one,) = told(climbed(handle=[Rung.WARN]), empty, CHIEF)
     assert (one.account, one.says["instead"]) == (4, "unit_above")
-    assert one.says["vacant"] == [{"id": 1, "zh": "岗1", "en": ""}]
+    assert one.says["vacant"] == [{"id": 1, "zh": "岗1", "en": "", "area": None, "unit": 21}]
 
 
 def test_where_nobody_at_all_holds_a_post_it_waits_for_whoever_takes_it() -> None:

@@ -229,7 +229,7 @@ def test_the_ladder_of_a_case_nobody_works_on(db: Database) -> None:
     assert highest["hana"].count("supervised") == 2
     with db.transaction() as tx:
         (one,) = procedures.of_case(tx, case.id)
-    assert (one.level, one.said["reason"], one.hands) == (2, "ladder:handle:higher", ())
+    assert (one.level, one.said["reason"], one.hands) == (2, "ladder:higher", ())
 
 
 def test_what_was_done_before_the_reader_came_is_not_pressed(db: Database) -> None:

@@ -288,7 +288,10 @@ def _words(fact: Fact) -> dict[str, Any]:
 
 
 def _to(found: Found, fact: Fact, case: Case, asked: _Asked, *, urgent: bool) -> Iterator[Notice]:
-    vacant = [{"id": p.id, "zh": p.name.zh, "en": p.name.en} for p in found.vacant]
+    vacant = [
+        {"id": p.id, "zh": p.name.zh, "en": p.name.en, "area": p.area, "unit": p.unit}
+        for p in found.vacant
+    ]
     says = {
         **asked.says, "to": asked.audience.value, **({"vacant": vacant} if vacant else {}),
         **({"instead": found.instead.value} if found.instead else {}),

@@ -239,6 +239,21 @@ class Procedure:
         return int(self.said.get("level", 1)) if self.kind is ProcedureKind.SUPERVISION else 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcedureFilter:
+    """What somebody looks for among procedures. Nothing said: all that are open.
+
+    ``units`` are those a procedure speaks to, or that lead its case; ``late`` asks for those
+    due before a moment.
+    """
+
+    kind: str = ""
+    level: int | None = None
+    units: frozenset[UnitId] = frozenset()
+    late: datetime | None = None
+    ended: bool = False
+
+
 class NotNow(Refused):
     status: ClassVar[int] = 409
     message = "“%(value)s” cannot be begun while the case is at “%(stage)s”."
