@@ -59,6 +59,9 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 identity=1,
                 move="approve",
                 code="L1",
+                clock="handle",
+                rung="warn",
+                happening="hazard",
                 view=1,
             )
             for method in route.methods or ():
