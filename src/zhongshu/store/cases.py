@@ -344,10 +344,12 @@ def _covered(where: Where, sight: Sight) -> None:
     """Ask for what a sight covers. One plain range per area, not a join: each can use the
     index on `area_code`; and no word of units where there are none, for the same reason.
     """
-    arms: list[LiteralString] = ["(area_code >= %s and area_code < %s)" for _ in sight.areas]
+    arms: list[LiteralString] = []
+    arms.extend("(area_code >= %s and area_code < %s)" for _ in sight.areas)
     values: list[Any] = [end for area in sight.areas for end in (area.lo, area.hi)]
     if sight.units:
-        arms += ["unit = any(%s)", "(involved && %s::bigint[] and involved <> '{}')"]
+        arms.append("unit = any(%s)")
+        arms.append("(involved && %s::bigint[] and involved <> '{}')")
         values += [list(sight.units)] * 2
     where.add("(" + (" or ".join(arms) or "false") + ")", *values)
 
