@@ -34,6 +34,7 @@ from zhongshu.flow import history, setup, signin
 from zhongshu.flow.city import load
 from zhongshu.link import webserver
 from zhongshu.link.embedded import Embedded
+from zhongshu.store import wall
 from zhongshu.store.db import Database
 from zhongshu.store.migrate import migrate
 
@@ -72,6 +73,7 @@ def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
         with Embedded(folder) as server:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 migrate(connection)
+                wall.build(connection)
                 with connection.transaction():
                     factories.build_city(connection)
                     for n, key in enumerate(keys):
@@ -225,6 +227,7 @@ def importing(*, quick: bool) -> list[Row]:
         with Embedded(folder) as server:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 migrate(connection)
+                wall.build(connection)
                 with connection.transaction():
                     factories.build_city(connection)
             with Database(server.url) as db:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from zhongshu.link import postmaster
 
-
 #: How long a loaded machine may take to build the city; an idle one needs about ten seconds.
 PATIENCE_S = 300
 

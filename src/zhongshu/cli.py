@@ -350,10 +350,14 @@ def account(login: str, name: str, duty: str, area: str = "", unit: str = "") ->
 
 @app.command()
 def doctor() -> None:
-    """Check database, disk, clock, fonts and keys, and say what to do."""
+    """Check database, second wall, disk, clock, fonts and keys, and say what to do."""
     settings = Settings.read()
+    findings = list(checks.all_of(main.folder(settings), settings.database_url))
+    target = checks.reachable(main.folder(settings), settings.database_url)
+    if target is not None and findings[0].good:
+        findings.insert(1, main.look_at_wall(target))
     bad = 0
-    for finding in checks.all_of(main.folder(settings), settings.database_url):
+    for finding in findings:
         bad += not finding.good
         out.print(
             f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}"

@@ -404,6 +404,7 @@ def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
 
 def _of_its_own(tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at: datetime) -> Case:
     (new_id,), _ = cases.ids(tx, cases=1, reports=0)
+    cases.take_in_hand(tx, CaseId(new_id))
     place = None if voice.lon is None or voice.lat is None else Point(voice.lon, voice.lat)
     found = city.where(place) if place else None
     first = Case(

@@ -90,13 +90,21 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     With ``lock`` other writers are kept out until the transaction ends.
     """
     found = (cases.lock if lock else cases.get)(tx, number_id(number))
-    if (
-        found is None
-        or found.number != number
-        or not sight.covers(area_code=found.area_code, unit=found.unit, involved=found.involved)
-    ):
+    if found is None or found.number != number or not _covers(sight, found):
         raise NotFound("case", number)
     return found
+
+
+def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
+    """Return a case by its identity, under the same rule."""
+    found = cases.get(tx, identity)
+    if found is None or not _covers(sight, found):
+        raise NotFound("case", identity)
+    return found
+
+
+def _covers(sight: Sight, case: Case) -> bool:
+    return sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
 
 
 def listing(
@@ -167,7 +175,7 @@ def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
         candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
         rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
     )  # fmt: skip
-    return [m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)][:5]
+    return [m for m in matches if _covers(sight, m.case)][:5]
 
 
 def around(
@@ -184,7 +192,7 @@ def around(
         for case in found
         if case.lon is not None and case.lat is not None
         and (far := metres(place, Point(case.lon, case.lat))) <= within_m
-        and sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
+        and _covers(sight, case)
     ][:50]  # fmt: skip
 
 

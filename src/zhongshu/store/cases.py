@@ -37,6 +37,12 @@ IS_OPEN: LiteralString = (
     " 'handled', 'checked')"
 )
 _IS_SAME_STAGE: LiteralString = "stage in ('received', 'filed', 'dispatched', 'in_hand')"
+#: Adds to the cases this transaction has in hand (see wall.sql); never null.
+_TAKEN: LiteralString = (
+    "set_config('zhongshu.hand', (coalesce(nullif(current_setting('zhongshu.hand', true), ''), '{{}}')"
+    "::bigint[] || {})::text, true)"
+)
+_LOCKED: LiteralString = f"select {COLUMNS} from cases where id = %s and {_TAKEN.format('array[id, merged_into]')} is not null for update"
 
 
 def ids(tx: Tx, *, cases: int, reports: int) -> tuple[list[int], list[int]]:
@@ -112,8 +118,15 @@ def _saving(columns: tuple[str, ...]) -> bytes:
 
 
 def lock(tx: Tx, case: CaseId) -> Case | None:
-    """Return the case and keep other writers out until the transaction ends."""
-    return _one(tx, f"select {COLUMNS} from cases where id = %s for update", (case,))
+    """Return the case and keep other writers out until the transaction ends. Whatever becomes
+    of it, the transaction can go on with it, and with the case it was merged into.
+    """
+    return _one(tx, _LOCKED, (case,))
+
+
+def take_in_hand(tx: Tx, case: CaseId) -> None:
+    """Let the transaction go on with a case it is making, wherever that will lie."""
+    tx.execute("select " + _TAKEN.format("%s::bigint"), (case,))
 
 
 def lock_all(tx: Tx, wanted: Sequence[CaseId]) -> dict[CaseId, Case]:
@@ -299,13 +312,7 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     """Turn a filter and a sight into conditions on the table `cases`."""
     where = Where()
     if not sight.everything:
-        # One plain range per area, not a join: each can use the index on `area_code`.
-        ranges = " or ".join("area_code >= %s and area_code < %s" for _ in sight.areas)
-        where.add(
-            f"(unit = any(%s) or (involved && %s::bigint[] and involved <> '{{}}')"
-            f" or {ranges or 'false'})",
-            list(sight.units), list(sight.units), *(end for area in sight.areas for end in (area.lo, area.hi)),
-        )  # fmt: skip
+        _covered(where, sight)
     if wanted.open_only:
         where.add(IS_OPEN)
     if wanted.stages:
@@ -341,6 +348,20 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where
+
+
+def _covered(where: Where, sight: Sight) -> None:
+    """Ask for what a sight covers. One plain range per area, not a join: each can use the
+    index on `area_code`; and no word of units where there are none, for the same reason.
+    """
+    arms: list[LiteralString] = []
+    arms.extend("(area_code >= %s and area_code < %s)" for _ in sight.areas)
+    values: list[Any] = [end for area in sight.areas for end in (area.lo, area.hi)]
+    if sight.units:
+        arms.append("unit = any(%s)")
+        arms.append("(involved && %s::bigint[] and involved <> '{}')")
+        values += [list(sight.units)] * 2
+    where.add("(" + (" or ".join(arms) or "false") + ")", *values)
 
 
 def derived(case: Case, text: str) -> dict[str, Any]:

@@ -382,7 +382,7 @@ CREATE INDEX assets_place ON public.assets USING btree (lat, lon)
 CREATE INDEX assets_tile ON public.assets USING btree (tile, category)
 CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
 CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
-CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC)
+CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC) INCLUDE (id, unit, involved)
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
@@ -453,6 +453,18 @@ O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW E
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
 -- functions
+CREATE OR REPLACE FUNCTION public.merged_into_seen(child bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM (cases c
+              JOIN cases p ON ((p.id = c.merged_into)))
+           WHERE ((c.id = merged_into_seen.child) AND (((NULLIF(current_setting('zhongshu.areas'::text, true), ''::text))::int8multirange @> p.area_code) OR (p.unit = ANY ((NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[])) OR (p.involved && (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[]) OR (p.id = ANY ((NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[])))))) AS "exists";
+END
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -475,3 +487,52 @@ end $function$
 
 
 -- row-level security
+cases enabled t forced t
+cases: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+cases: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+cases: staff PERMISSIVE ALL to {zhongshu_staff} using ((
+CASE
+    WHEN (( SELECT (NULLIF(current_setting('zhongshu.areas'::text, true), ''::text))::int8multirange AS "nullif") @> area_code) THEN 0
+    WHEN (unit = ANY (( SELECT (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[] AS "nullif")::bigint[])) THEN 0
+    WHEN (involved && ( SELECT (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[] AS "nullif")) THEN 0
+    WHEN (id = ANY (( SELECT (NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[] AS "nullif")::bigint[])) THEN 0
+    ELSE 1
+END <> 1)) check ()
+contacts enabled t forced t
+contacts: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+contacts: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+contacts: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM reports r
+  WHERE (r.id = contacts.report_id)))) check ()
+facts enabled t forced t
+facts: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+facts: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+facts: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = facts.case_id)))) check (((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = facts.case_id))) OR (case_id = ANY ((NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[]))))
+photos enabled t forced t
+photos: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+photos: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+photos: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = photos.case_id)))) check ()
+procedures enabled t forced t
+procedures: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+procedures: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+procedures: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = procedures.case_id)))) check ()
+reports enabled t forced t
+reports: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+reports: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+reports: staff PERMISSIVE ALL to {zhongshu_staff} using (((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = reports.case_id))) OR merged_into_seen(case_id))) check ()
+tasks enabled t forced t
+tasks: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+tasks: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+tasks: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = tasks.case_id)))) check ()

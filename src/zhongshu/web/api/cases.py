@@ -66,7 +66,7 @@ def cases(request: Request, response: Response, actor: Reader, hub: TheHub) -> d
     query, city = request.query_params, hub.city()
     asked = wanted.wanted(query, city, now=hub.clock())
     order = wanted.order(query)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.listing(
             tx, actor.sight, asked, order=order, after=wanted.after(query),
             limit=wanted.limit(query),
@@ -89,7 +89,7 @@ def counts(request: Request, actor: Reader, hub: TheHub, by: str = "stage") -> d
         raise BadField("by", by, why="one of: stage, category, unit, area, channel, outcome")
     city = hub.city()
     asked = wanted.wanted(request.query_params, city, now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.count_by(tx, by, actor.sight, asked)  # type: ignore[arg-type] # one of ours
     return {
         "by": by,
@@ -157,7 +157,7 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
     """Yield every wanted case, page by page, so that memory does not grow with the list."""
     after: Key | None = None
     while True:
-        with hub.db.transaction() as tx:
+        with hub.db.seeing(actor.sight) as tx:
             found = browse.listing(
                 tx, actor.sight, asked, order=Order.NEWEST, after=after, limit=1000
             )
@@ -170,7 +170,7 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
 @router.get("/cases/{number}")
 def case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return a case with the acts that may be done to it now, and where to send them."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         return with_acts(browse.case(tx, actor.sight, number), actor, hub.city())
 
 
@@ -190,7 +190,7 @@ def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
 @router.get("/cases/{number}/facts")
 def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return what happened to a case, in order."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         return [
             {"seq": f.seq, "kind": f.kind, "at": f.at, "post": f.by.post, "rule": f.by.rule,
@@ -202,7 +202,7 @@ def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 @router.get("/cases/{number}/similar")
 def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return other open cases that may be the same matter, with the reasons."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         matches = browse.similar(tx, hub.city(), found, actor.sight)
     return [
@@ -216,7 +216,7 @@ def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return the unit the duty rules name, and why."""
     city = hub.city()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
     work = city.work(found, at=hub.clock())
     if work is None or work.pick is None:
@@ -238,15 +238,17 @@ def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[s
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
-    with hub.db.writing() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         after = done(tx, hub, actor, number, what, form_of(body, city))
     return with_acts(after, actor, city)
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
     """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # A merge locks two cases, in an order of its own.
+    # A merge locks two cases, in an order of its own; both have to be in sight.
     alone = what is not Act.MERGE
+    if not alone and form.into is not None:
+        browse.seen(tx, actor.sight, form.into)
     found = browse.case(tx, actor.sight, number, lock=alone)
     return acts.act(
         tx, hub.city(), found if alone else found.id, what, by=by(actor, what, found),

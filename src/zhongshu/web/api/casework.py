@@ -45,7 +45,7 @@ class SaidIn(BaseModel):
 @router.get("/cases/{number}/clocks")
 def clocks(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return the clocks of a case, each with the days that make its deadline."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
     return [
         {
@@ -62,7 +62,7 @@ def clocks(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 @router.get("/cases/{number}/procedures")
 def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return the procedures of a case, the steps one may take now, and what may be begun."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         kept = store.of_case(tx, found.id)
     return {
@@ -77,7 +77,7 @@ def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
 @router.post("/cases/{number}/procedures/{kind}", status_code=201)
 def begin(number: str, kind: str, body: SaidIn, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Ask for an extension, a hold, a joint call…; somebody else decides."""
-    with hub.db.writing() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case, procedure = begun(tx, hub, actor, number, kind, body)
     return as_json(procedure, case, actor, hub.city())
 
@@ -87,7 +87,7 @@ def take(
     number: str, identity: int, move: str, body: SaidIn, actor: Reader, hub: TheHub
 ) -> dict[str, Any]:
     """Take a step of a procedure; the answer is the procedure after it."""
-    with hub.db.writing() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case = taken(tx, hub, actor, number, identity, move, body)
         after = next(p for p in store.of_case(tx, case.id) if p.id == identity)
     return as_json(after, case, actor, hub.city())

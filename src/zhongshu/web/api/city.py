@@ -123,7 +123,7 @@ def backdrop(hub: TheHub, _: Public) -> Response:
 def map_cases(hub: TheHub, actor: Reader) -> Response:
     """Return the open cases in sight, at most 5,000, what expires first first."""
     city, now = hub.city(), hub.clock()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.open_on_map(tx, actor.sight)
     features = [
         {
@@ -144,7 +144,7 @@ def map_cases(hub: TheHub, actor: Reader) -> Response:
 def load(hub: TheHub, actor: Reader, level: str = "") -> dict[str, int]:
     """Return how many open cases lie in each area of a level, by the area's identity."""
     tree = hub.city().tree
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         by_area = store.count_by(tx, "area", actor.sight, Filter(open_only=True))
     counts: dict[str, int] = {}
     for area_id, n in by_area.items():
