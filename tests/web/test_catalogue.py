@@ -161,7 +161,7 @@ def test_a_category_is_added_retired_and_taken_out(client: TestClient) -> None:
     retired = client.post(f"/workshop/catalogue/{number}/C-01-98/use", data={"active": "no"})
     assert "已停用" in retired.text
     dropped = client.post(f"/workshop/catalogue/{number}/C-01-98", data=sent | {"drop-1": "yes", "blocks": "2", "limit-2": "9wd"})  # fmt: skip
-    assert 'value="9wd"' in dropped.text
+    assert 'value="9 工作日"' in dropped.text
     assert "破损" not in dropped.text
     client.post(f"/workshop/catalogue/{number}/C-01-98/remove")
     assert client.get(f"/workshop/catalogue/{number}/C-01-98").status_code == 404

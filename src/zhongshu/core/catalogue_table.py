@@ -283,7 +283,7 @@ def _take(said: Mapping[str, str], number: int, made: dict[str, _Making]) -> Non
             raise TooLong(name, text, most=MOST)
     code = _code(said)
     known = made.get(code)
-    if known is not None and "limit" not in said:
+    if known is not None and said.get("limit_ordinary"):
         raise CodeTwice("code", code, first=known.row)
     making = known or _Making(number, _category(code, said))
     if known is not None:
@@ -358,7 +358,7 @@ def _filled(said: Mapping[str, str]) -> dict[str, str]:
 
 def _conditions(said: Mapping[str, str]) -> list[Condition]:
     """Return the condition of a row; of a row with both limits, one or two."""
-    if "limit" in said:
+    if said.get("limit") or "limit_ordinary" not in said:
         return [_condition(said)]
     made = [Condition(text=_ORDINARY, limit=parse_limit(_needed(said, "limit_ordinary"), field="limit_ordinary"), hazard=False)]  # fmt: skip
     hazard = said.get("limit_hazard", "")

@@ -134,7 +134,7 @@ CHANGES: Mapping[str, str] = {
 }  # fmt: skip
 #: The columns of a catalogue as people read them.
 CATALOGUE_COLUMNS: Mapping[str, str] = {
-    "code": N_("Code"), "layer": N_("Layer"), "major_zh": N_("Major class, Chinese"),
+    "code": N_("Category code"), "layer": N_("Layer"), "major_zh": N_("Major class, Chinese"),
     "major_en": N_("Major class, English"), "name_zh": N_("Name, Chinese"),
     "name_en": N_("Name, English"), "unit_type": N_("Responsible unit"), "keywords": N_("Keywords"),
     "active": N_("In use"), "condition_zh": N_("Filing condition, Chinese"),
