@@ -60,6 +60,7 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 move="approve",
                 code="L1",
                 view=1,
+                version=1,
             )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)

@@ -44,7 +44,7 @@ ROWS = {
 #: Tables without rows to hide, which staff may read.
 READABLE = {
     "settings", "levels", "areas", "units", "catalogues", "categories", "conditions",
-    "category_map", "calendar_days", "duty_rules", "backdrops", "assets", "posts", "tenures", "views",
+    "category_map", "calendar_days", "duty_rules", "backdrops", "assets", "posts", "tenures", "views", "catalogue_terms", "city_facts",
     "accounts",
 }  # fmt: skip
 #: And those they may not touch at all.

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from zhongshu.core import procedures
 from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
 from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed
+from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
@@ -43,6 +44,7 @@ class Form:
     version: int | None = None
     unit: UnitId | None = None
     category: str | None = None
+    condition: int | None = None
     place: Point | None = None
     address: str = ""
     outcome: Outcome | None = None
@@ -61,6 +63,11 @@ class Moved(Refused):
 class Missing(Refused):
     message = "%(field)s is missing."
     remedy = "This act needs it."
+
+
+class NoSuchCondition(Refused):
+    message = "%(field)s: the category %(code)s has no filing condition %(value)s."
+    remedy = "Choose one of its %(count)s conditions, or none: then the first that fits applies."
 
 
 class NoUnit(Refused):
@@ -258,11 +265,34 @@ def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
 
 
 def _classify(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    category = city.catalogue.by_code(form.category or "")
+    after = _plainly(tx, city, case, what, by, at, form, sets=_classified(city, form))
+    return _filed_if_ready(tx, city, after, by, at)
+
+
+def _classified(city: City, form: Form) -> dict[str, Any]:
+    """Return the category a form names, and which of its conditions; another category's
+    condition means nothing any more.
+    """
+    category = city.coded(form.category or "")
     if category is None:
         raise Missing("category", form.category)
-    after = _plainly(tx, city, case, what, by, at, form, sets={"category": category.id})
-    return _filed_if_ready(tx, city, after, by, at)
+    return {"category": category.id, "condition": _condition(category, form)}
+
+
+def _condition(category: Category | None, form: Form) -> int | None:
+    if form.condition is None:
+        return None
+    count = len(category.conditions) if category else 0
+    if not 1 <= form.condition <= count:
+        code = category.code if category else "—"
+        raise NoSuchCondition("condition", form.condition, code=code, count=count)
+    return form.condition
+
+
+def _chosen(city: City, case: Case, form: Form) -> dict[str, Any]:
+    """Return the condition a form chooses for the category the case has; nothing where it says none."""
+    n = _condition(city.category(case.category), form)
+    return {} if n is None else {"condition": n}
 
 
 def _filed_if_ready(tx: Tx, city: City, case: Case, by: By, at: datetime) -> Case:
@@ -274,32 +304,21 @@ def _filed_if_ready(tx: Tx, city: City, case: Case, by: By, at: datetime) -> Cas
 
 def _file(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     if form.category:
-        case = _plainly(
-            tx, city, case, Act.CLASSIFY, by, at, Form(),
-            sets={"category": _category(city, form.category)},
-        )  # fmt: skip
+        case = _plainly(tx, city, case, Act.CLASSIFY, by, at, Form(), sets=_classified(city, form))
     if case.category is None:
         raise Missing("category")
-    return _plainly(tx, city, case, what, by, at, form)
-
-
-def _category(city: City, code: str) -> int:
-    category = city.catalogue.by_code(code)
-    if category is None:
-        raise Missing("category", code)
-    return category.id
+    return _plainly(tx, city, case, what, by, at, form, sets=_chosen(city, case, form))
 
 
 def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    work = city.work(case, at=at, unit=form.unit)
+    chosen = _chosen(city, case, form)
+    work = city.work(replace(case, **chosen), at=at, unit=form.unit)
     if work is None:
         raise NoUnit("unit")
     unit = city.units.get(work.unit)
     if unit is None or not unit.active:
         raise NoSuchUnit("unit", work.unit)
-    category = city.catalogue.by_id(case.category)
-    assert category is not None
-    city.rulebook.check(work.unit, category.code, case.area_code, at.astimezone(city.zone))
+    city.check_competence(case, work.unit, at=at)
     after = _plainly(
         tx,
         city,
@@ -308,7 +327,7 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
         by,
         at,
         form,
-        sets=dispatched(city, case, work, at),
+        sets={**chosen, **dispatched(city, case, work, at)},
         says=dict(work.says),
     )
     tasks.open_(
@@ -328,10 +347,15 @@ def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> C
 
 
 def dispatched(city: City, case: Case, work: Work, at: datetime) -> dict[str, Any]:
-    """Return what a dispatch sets: to the unit that returned it, its clock goes on."""
+    """Return what a dispatch sets: to the unit that returned it, its clock goes on, unless
+    another condition gives it another limit.
+    """
     handle = by_kind(case.clocks, ClockKind.HANDLE)
     again = (
-        work.unit == case.returned_by and handle is not None and handle.state is ClockState.PAUSED
+        work.unit == case.returned_by
+        and handle is not None
+        and handle.state is ClockState.PAUSED
+        and handle.limit == str(work.limit)
     )
     fresh = {} if again else {"overdue_at": None}
     tick = Tick.DISPATCHED_AGAIN if again else Tick.DISPATCHED

@@ -167,11 +167,12 @@ def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
     if found.lon is None or found.lat is None or found.category is None or not found.is_open:
         return ()
     rule = type(city.same)(metres=city.same.metres * 2, hours=city.same.hours * 10)
-    around = [(square, found.category) for square in neighbours(tile(found.lon, found.lat))]
+    alike = city.alike(found.category)
+    around = [(s, c) for s in neighbours(tile(found.lon, found.lat)) for c in sorted(alike)]
     since = found.reported_at - timedelta(hours=rule.hours)
     matches = same_matter(
         at=found.reported_at + timedelta(hours=rule.hours), place=Point(found.lon, found.lat),
-        category=found.category, text=found.title,
+        category=found.category, text=found.title, alike=alike,
         candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
         rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
     )  # fmt: skip
@@ -182,11 +183,8 @@ def around(
     tx: Tx, city: City, sight: Sight, place: Point, category: str, *, within_m: float = 30.0
 ) -> list[tuple[Case, float]]:
     """Return cases in sight of a class around a place with their distance, the newest first."""
-    here = city.catalogue.by_code(category)
-    if here is None:
-        return []
     squares = list(neighbours(tile(place.lon, place.lat)))
-    found = cases.around(tx, squares, here.id)
+    found = cases.around(tx, squares, sorted(city.lineage.named(category, exactly=True)))
     return [
         (case, far)
         for case in found
@@ -201,8 +199,11 @@ def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
     category = city.category(case.category)
     if category is None or case.lon is None or case.lat is None:
         return None
-    found = assets.near(tx, Point(case.lon, case.lat), category=category.code, within_m=30.0)
-    return found[0] if found else None
+    here = Point(case.lon, case.lat)
+    # Things keep the code they were surveyed under.
+    codes = {category.code, *(city.names[id_][0] for id_ in city.alike(category.id))}
+    found = [one for code in sorted(codes) for one in assets.near(tx, here, category=code, within_m=30.0)]  # fmt: skip
+    return min(found, key=lambda one: one[1], default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,11 +287,13 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
     area = city.tree.by_id.get(case.area) if case.area is not None else None
     unit = city.units.get(case.unit) if case.unit is not None else None
     category = city.names.get(case.category) if case.category is not None else None
+    applies = city.condition(case)
     return {
         "number": case.number, "stage": case.stage, "outcome": case.outcome,
         "confirmation": case.confirmation, "solved": case.solved, "satisfied": case.satisfied,
         "title": case.title, "address": case.address, "channel": case.channel,
         "category": category and {"code": category[0], "zh": category[1].zh, "en": category[1].en},
+        "condition": applies[0] if applies else None,
         "hazard": case.hazard, "priority": case.priority, "lon": case.lon, "lat": case.lat,
         "area": area and {"code": area.code, "kind": area.kind, "zh": area.name.zh, "en": area.name.en},
         "cells": [city.tree.by_id[c].code for c in case.cells if c in city.tree.by_id],  # type: ignore[index]

@@ -19,7 +19,7 @@ from zhongshu.core.facts import A_REPORTER, THE_HUB, Fact, Kind
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, Report, read, receipt_code, start
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
-from zhongshu.core.values import CaseId, Refused, ReportId
+from zhongshu.core.values import CaseId, CategoryId, Refused, ReportId
 from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks, vault
@@ -122,7 +122,7 @@ def _understood(pending: _Pending, city: City) -> _Pending:
         pending.spot = neighbours(tile(report.place.lon, report.place.lat))
     pending.danger = danger_in(report.text)
     if report.category is not None:
-        pending.category = city.catalogue.by_code(report.category)
+        pending.category = city.coded(report.category)
         if pending.category is None:
             raise UnknownCategory("category", report.category)
     else:
@@ -207,16 +207,23 @@ def _written(
 _Near = dict[int, list[Case]]
 
 
+def _spots(city: City, pending: Sequence[_Pending]) -> list[tuple[int, CategoryId]]:
+    """Return the squares and classes to look in: a class under all the names it has had."""
+    return sorted(
+        {
+            (square, category)
+            for one in pending
+            if one.category is not None and one.inside
+            for category in city.alike(one.category.id)
+            for square in one.spot
+        }
+    )
+
+
 def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> _Near:
-    spots = {
-        (square, one.category.id)
-        for one in pending
-        if one.category is not None and one.inside
-        for square in one.spot
-    }
     oldest = min(one.report.at for one in pending) - timedelta(hours=city.same.hours)
     near: _Near = {}
-    for case in cases.near(tx, sorted(spots), since=oldest):
+    for case in cases.near(tx, _spots(city, pending), since=oldest):
         _remember(near, case)
     return near
 
@@ -231,7 +238,7 @@ def _match(city: City, one: _Pending, near: _Near) -> Match | None:
         return None
     found = same_matter(
         at=one.report.at, place=one.report.place, category=one.category.id,
-        text=one.report.text, rule=city.same,
+        text=one.report.text, rule=city.same, alike=city.alike(one.category.id),
         candidates=[case for square in one.spot for case in near.get(square, ())],
     )  # fmt: skip
     return found[0] if found else None
@@ -256,15 +263,9 @@ def _still_joinable(
 
 
 def _done_nearby(tx: Tx, city: City, pending: Sequence[_Pending]) -> Sequence[Case]:
-    spots = {
-        (square, one.category.id)
-        for one in pending
-        if one.category is not None and one.inside
-        for square in one.spot
-    }
     days = int(city.said.get("repeat_days", REPEAT_DAYS))
     oldest = min(one.report.at for one in pending) - timedelta(days=days)
-    return cases.closed_near(tx, sorted(spots), since=oldest)
+    return cases.closed_near(tx, _spots(city, pending), since=oldest)
 
 
 def _repeated(city: City, one: _Pending, done: Sequence[Case]) -> Case | None:
@@ -273,8 +274,9 @@ def _repeated(city: City, one: _Pending, done: Sequence[Case]) -> Case | None:
     if one.category is None or place is None:
         return None
     days = timedelta(days=int(city.said.get("repeat_days", REPEAT_DAYS)))
+    alike = city.alike(one.category.id)
     for case in done:
-        if case.category != one.category.id or case.lon is None or case.lat is None:
+        if case.category not in alike or case.lon is None or case.lat is None:
             continue
         assert case.closed_at is not None
         if (

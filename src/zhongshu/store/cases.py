@@ -26,7 +26,7 @@ COLUMNS: LiteralString = (
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
     " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
-    " version"
+    " condition, version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.
 #: Who means to change a case locks it, and then has it whole.
@@ -178,13 +178,13 @@ def closed_near(
     )
 
 
-def around(tx: Tx, squares: Sequence[int], category: CategoryId) -> list[Case]:
-    """Return cases of a class in these squares whatever became of them, the newest first."""
+def around(tx: Tx, squares: Sequence[int], categories: Sequence[CategoryId]) -> list[Case]:
+    """Return cases of some classes in these squares whatever became of them, the newest first."""
     return _many(
         tx,
-        f"select {LISTED} from cases where tile = any(%s) and category = %s"
+        f"select {LISTED} from cases where tile = any(%s) and category = any(%s)"
         " order by reported_at desc, id desc limit 200",
-        (list(squares), category),
+        (list(squares), list(categories)),
     )
 
 

@@ -4,7 +4,9 @@
 accounts_id_seq as bigint start 1 by 1
 areas_id_seq as bigint start 1 by 1
 case_id as bigint start 1 by 1
+catalogue_terms_id_seq as bigint start 1 by 1
 categories_id_seq as bigint start 1 by 1
+city_facts_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
@@ -104,9 +106,16 @@ cases.held_at timestamp with time zone
 cases.exempted boolean not null default false
 cases.repeat_of bigint
 cases.next_at timestamp with time zone
+cases.condition smallint
+catalogue_terms.id bigint not null identity a
+catalogue_terms.version integer not null
+catalogue_terms.valid_from date not null
+catalogue_terms.withdrawn_at timestamp with time zone
 catalogues.version integer not null
 catalogues.name text not null
-catalogues.valid_from date not null
+catalogues.valid_from date
+catalogues.based_on integer
+catalogues.set_aside timestamp with time zone
 categories.id bigint not null identity d
 categories.version integer not null
 categories.code text not null
@@ -122,6 +131,11 @@ category_map.old_version integer not null
 category_map.old_code text not null
 category_map.new_version integer not null
 category_map.new_code text not null
+city_facts.id bigint not null identity a
+city_facts.at timestamp with time zone not null
+city_facts.account bigint
+city_facts.kind text not null
+city_facts.says jsonb not null default '{}'::jsonb
 conditions.category bigint not null
 conditions.n integer not null
 conditions.text_zh text not null
@@ -130,6 +144,7 @@ conditions.limit_ text not null
 conditions.hazard boolean not null
 conditions.closing_zh text not null default ''::text
 conditions.closing_en text not null default ''::text
+conditions.photo_rule text not null default 'none'::text
 contacts.id bigint not null identity d
 contacts.report_id bigint not null
 contacts.kind text not null
@@ -151,6 +166,7 @@ duty_rules.priority integer not null default 0
 duty_rules.auto boolean not null default false
 duty_rules.valid_from date not null default '0001-01-01'::date
 duty_rules.valid_until date
+duty_rules.catalogue integer
 facts.id bigint not null identity a
 facts.tx xid8 not null default pg_current_xact_id()
 facts.case_id bigint not null
@@ -293,6 +309,7 @@ cases: cases_check1 CHECK (((area IS NULL) = (area_code IS NULL)))
 cases: cases_check2 CHECK (((stage = 'merged'::text) = (merged_into IS NOT NULL)))
 cases: cases_check3 CHECK (((stage = 'merged'::text) = (before_merge IS NOT NULL)))
 cases: cases_check4 CHECK ((merged_into IS DISTINCT FROM id))
+cases: cases_condition_check CHECK ((condition >= 1))
 cases: cases_confirmation_check CHECK ((confirmation = ANY (ARRAY['confirmed'::text, 'denied'::text])))
 cases: cases_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES cases(id)
 cases: cases_outcome_check CHECK ((outcome = ANY (ARRAY['solved'::text, 'stage_result'::text, 'explained'::text, 'cannot'::text, 'not_as_reported'::text])))
@@ -305,6 +322,9 @@ cases: cases_version_check CHECK ((version >= 1))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
 cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
 cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
+catalogue_terms: catalogue_terms_pkey PRIMARY KEY (id)
+catalogue_terms: catalogue_terms_version_fkey FOREIGN KEY (version) REFERENCES catalogues(version)
+catalogues: catalogues_based_on_fkey FOREIGN KEY (based_on) REFERENCES catalogues(version)
 catalogues: catalogues_pkey PRIMARY KEY (version)
 categories: categories_layer_check CHECK ((layer = ANY (ARRAY['component'::text, 'event'::text, 'service'::text])))
 categories: categories_pkey PRIMARY KEY (id)
@@ -313,13 +333,16 @@ categories: categories_version_fkey FOREIGN KEY (version) REFERENCES catalogues(
 category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES catalogues(version)
 category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
 category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
+city_facts: city_facts_pkey PRIMARY KEY (id)
 conditions: conditions_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
 conditions: conditions_n_check CHECK ((n >= 1))
+conditions: conditions_photo_rule_check CHECK ((photo_rule = ANY (ARRAY['none'::text, 'after'::text, 'before_and_after'::text])))
 conditions: conditions_pkey PRIMARY KEY (category, n)
 contacts: contacts_check CHECK (((erased_at IS NULL) = (ciphertext IS NOT NULL)))
 contacts: contacts_kind_check CHECK ((kind = ANY (ARRAY['phone'::text, 'email'::text, 'words'::text])))
 contacts: contacts_pkey PRIMARY KEY (id)
 contacts: contacts_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+duty_rules: duty_rules_catalogue_fkey FOREIGN KEY (catalogue) REFERENCES catalogues(version)
 duty_rules: duty_rules_check CHECK (((area_lo IS NULL) = (area_hi IS NULL)))
 duty_rules: duty_rules_pkey PRIMARY KEY (id)
 duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
@@ -400,10 +423,14 @@ CREATE INDEX cases_spot ON public.cases USING btree (tile, category, closed_at D
 CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
 CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
 CREATE INDEX cases_words ON public.cases USING gin (words)
+CREATE UNIQUE INDEX catalogue_terms_pkey ON public.catalogue_terms USING btree (id)
+CREATE INDEX catalogue_terms_version ON public.catalogue_terms USING btree (version)
 CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
 CREATE UNIQUE INDEX categories_pkey ON public.categories USING btree (id)
 CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree (version, code)
 CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
+CREATE INDEX city_facts_kind ON public.city_facts USING btree (kind text_pattern_ops, id)
+CREATE UNIQUE INDEX city_facts_pkey ON public.city_facts USING btree (id)
 CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
 CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
@@ -447,6 +474,12 @@ CREATE UNIQUE INDEX views_title ON public.views USING btree (account, title)
 -- views
 
 -- triggers (O: they fire)
+O CREATE TRIGGER catalogue_terms_are_kept BEFORE DELETE OR UPDATE ON public.catalogue_terms FOR EACH ROW EXECUTE FUNCTION refuse_term_change()
+O CREATE TRIGGER categories_in_force_are_kept BEFORE DELETE OR UPDATE ON public.categories FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
+O CREATE TRIGGER category_map_in_force_is_kept BEFORE DELETE OR UPDATE ON public.category_map FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
+O CREATE TRIGGER city_facts_are_kept BEFORE DELETE OR UPDATE ON public.city_facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER city_facts_stay BEFORE TRUNCATE ON public.city_facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER conditions_in_force_are_kept BEFORE DELETE OR UPDATE ON public.conditions FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
 O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
@@ -465,6 +498,25 @@ BEGIN ATOMIC
            WHERE ((c.id = merged_into_seen.child) AND (((NULLIF(current_setting('zhongshu.areas'::text, true), ''::text))::int8multirange @> p.area_code) OR (p.unit = ANY ((NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[])) OR (p.involved && (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[]) OR (p.id = ANY ((NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[])))))) AS "exists";
 END
 
+CREATE OR REPLACE FUNCTION public.refuse_catalogue_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    number int;
+begin
+    number := case tg_table_name
+        when 'conditions' then (
+            select c.version from categories c where c.id = (to_jsonb(old) ->> 'category')::bigint)
+        when 'category_map' then (to_jsonb(old) ->> 'new_version')::int
+        else (to_jsonb(old) ->> 'version')::int end;
+    if exists (select from catalogue_terms t where t.version = number and t.withdrawn_at is null) then
+        raise exception 'version % of the catalogue is not a draft: % of % refused', number, tg_op, tg_table_name
+            using errcode = 'restrict_violation';
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+end $function$
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -481,6 +533,19 @@ AS $function$
 begin
     if (to_jsonb(new) - 'case_id') is distinct from (to_jsonb(old) - 'case_id') then
         raise exception 'a report is immutable' using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $function$
+
+CREATE OR REPLACE FUNCTION public.refuse_term_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'DELETE' or old.withdrawn_at is not null
+        or (to_jsonb(new) - 'withdrawn_at') is distinct from (to_jsonb(old) - 'withdrawn_at') then
+        raise exception 'a term of the catalogue is kept: % refused', tg_op
+            using errcode = 'restrict_violation';
     end if;
     return new;
 end $function$

@@ -31,7 +31,8 @@ grant usage on sequence case_id, report_id, procedures_id_seq to zhongshu_staff,
 -- The city's own data has no rows to hide; passwords, sessions and keys are not here.
 grant select on
     settings, levels, areas, units, catalogues, categories, conditions, category_map,
-    calendar_days, duty_rules, backdrops, assets, posts, tenures, views
+    calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
+    catalogue_terms, city_facts
     to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang) on accounts to zhongshu_staff, zhongshu_city;
 

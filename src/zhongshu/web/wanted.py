@@ -104,17 +104,17 @@ def _pending(text: str) -> str:
 
 
 def _categories(text: str, city: City) -> frozenset[CategoryId]:
-    """Read codes, or the beginning of one: `E-05` is all emergencies, in every version."""
+    """Read codes, or the beginning of one: `E-05` is all emergencies, whatever version of the
+    catalogue their cases were filed under.
+    """
     if not text:
         return frozenset()
-    found = {
-        CategoryId(id_)
-        for id_, (code, _) in city.names.items()
-        if code.startswith(tuple(text.split(",")))
-    }
+    found = frozenset[CategoryId]().union(
+        *(city.lineage.named(code) for code in text.split(",") if code)
+    )
     if not found:
         raise BadField("category", text, why="no category has this code; see /api/v1/categories")
-    return frozenset(found)
+    return found
 
 
 def _area(text: str, city: City) -> tuple[Span | None, AreaId | None]:

@@ -6,7 +6,7 @@ it, and a city can set it per category. It only ever proposes open cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,15 +52,17 @@ def same_matter(
     text: str,
     candidates: Iterable[Case],
     rule: SameRule,
+    alike: Collection[CategoryId] = (),
 ) -> Sequence[Match]:
     """Return the open cases that fit the rule, the most alike first.
 
-    Cases reported after ``at`` do not count, nor any without a place.
+    Cases reported after ``at`` do not count, nor any without a place. ``alike`` are what the
+    category is called in other versions of the catalogue.
     """
     spoken = frozenset(words(text))
     found: list[Match] = []
     for case in candidates:
-        if case.category != category or case.stage not in JOINABLE:
+        if (case.category != category and case.category not in alike) or case.stage not in JOINABLE:
             continue
         if case.lon is None or case.lat is None:
             continue

@@ -32,8 +32,8 @@ Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 
 #: Which fields an act reads, for programs that draw their own buttons.
 FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category",),
-    Act.FILE: ("category",), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
+    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category", "condition"),
+    Act.FILE: ("category", "condition"), Act.DISPATCH: ("unit", "condition"), Act.HANDLE: ("outcome", "note"),
     Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
@@ -51,6 +51,7 @@ class ActIn(BaseModel):
     version: int | None = None
     unit: str | None = None
     category: str | None = None
+    condition: int | None = None
     lon: float | None = None
     lat: float | None = None
     datum: str = "wgs84"
@@ -91,12 +92,15 @@ def counts(request: Request, actor: Reader, hub: TheHub, by: str = "stage") -> d
     asked = wanted.wanted(request.query_params, city, now=hub.clock())
     with hub.db.seeing(actor.sight) as tx:
         found = store.count_by(tx, by, actor.sight, asked)  # type: ignore[arg-type] # one of ours
+    named: dict[str, int] = {}
+    for key, n in found.items():
+        # A category of several versions is counted under the code it has today.
+        code = _code(by, key, city)
+        named[code] = named.get(code, 0) + n
     return {
         "by": by,
         "total": sum(found.values()),
-        "counts": {
-            _code(by, key, city): n for key, n in sorted(found.items(), key=lambda kv: -kv[1])
-        },
+        "counts": dict(sorted(named.items(), key=lambda kv: -kv[1])),
     }
 
 
@@ -105,7 +109,7 @@ def _code(by: str, key: Any, city: City) -> str:
     if key is None:
         return ""
     if by == "category":
-        return city.names[key][0] if key in city.names else str(key)
+        return city.code_now(key)
     if by == "unit":
         return city.units[key].code if key in city.units else str(key)
     if by == "area":
@@ -277,6 +281,7 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         version=body.version,
         unit=unit.id if unit else None,
         category=body.category or None,
+        condition=body.condition,
         place=_place(body),
         address=body.address[:300],
         outcome=_outcome(body.outcome),
