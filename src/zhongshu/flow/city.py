@@ -16,13 +16,14 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
-from zhongshu.core.cases.matching import SameRule
+from zhongshu.core.cases.matching import SameRules
 from zhongshu.core.catalogue import Catalogue, Category, Guess
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Name, UnitId
 from zhongshu.store import city as store
+from zhongshu.store import same as same_store
 from zhongshu.store.db import Tx
 
 
@@ -55,7 +56,7 @@ class City:
     calendar: Calendar
     units: Mapping[UnitId, store.Unit]
     names: Mapping[int, tuple[str, Name]]
-    same: SameRule
+    same: SameRules
     keeper: Keeper
     said: Mapping[str, Any]
 
@@ -73,6 +74,17 @@ class City:
     def number(self, at: datetime, case: CaseId) -> str:
         """Return the number a case is spoken of by: the day in the city, and its identity."""
         return f"{at.astimezone(self.zone):%y%m%d}-{case}"
+
+    @staticmethod
+    def case_id(number: str) -> CaseId | None:
+        """Return the identity a case number ends in; None where it is no number."""
+        tail = number.rpartition("-")[2]
+        return CaseId(int(tail)) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else None
+
+    def code(self, case: Case) -> str:
+        """Return the code of a case's category in whichever version; empty while it is open."""
+        found = self.names.get(case.category) if case.category is not None else None
+        return found[0] if found else ""
 
     def ticked(
         self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
@@ -178,7 +190,6 @@ def load(tx: Tx, *, on: date | None = None) -> City:
     levels = tuple(store.levels(tx))
     areas = [area for area in store.areas(tx) if area.valid(day)]
     holidays, workdays = store.calendar_days(tx)
-    same: Mapping[str, Any] = said.get("same", {})
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
     rules = store.duty_rules(tx)
@@ -195,7 +206,7 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         calendar=calendar,
         units=units,
         names=store.category_names(tx),
-        same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+        same=SameRules.usual(same_store.rules(tx)),
         keeper=Keeper.usual(
             calendar, said=said.get("limits", {}),
             units={

@@ -118,10 +118,15 @@ ASSET_STATES: Mapping[str, str] = {
     "abandoned": N_("abandoned"), "removed": N_("removed"),
 }  # fmt: skip
 
+TIES: Mapping[str, str] = {
+    "same": N_("the same class"), "major": N_("a class of the same kind"),
+    "unknown": N_("class not known yet"), "other": N_("another class"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
-    "cause": CAUSES, "asset_state": ASSET_STATES,
+    "cause": CAUSES, "asset_state": ASSET_STATES, "tie": TIES,
 }  # fmt: skip
