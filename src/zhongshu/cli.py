@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
@@ -22,14 +23,17 @@ from rich.progress import Progress as RichProgress
 from zhongshu import jobs, main
 from zhongshu.core import mining
 from zhongshu.core.access import Duty
+from zhongshu.core.cases import figures
+from zhongshu.core.cases.matching import SameRules
+from zhongshu.core.cases.measuring import replayed, truth
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
-from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
+from zhongshu.core.history import Mapping, check_columns, normalise, past, read_mapping
 from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, catalogue, history
+from zhongshu.flow import assets, catalogue, history, same
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
@@ -46,6 +50,8 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
+measures = typer.Typer(no_args_is_help=True, help="Measure the hub's rules on a past.")
+app.add_typer(measures, name="measure")
 out = Console(stderr=True, highlight=False)
 
 
@@ -254,6 +260,7 @@ def import_cases(
         check_columns(read, table.columns)
         with db.transaction() as tx:
             history.add_local_categories(tx, load(tx, at=main.clock()), read.local)
+            same.adopt(tx, read.same, at=main.clock())
         with db.transaction() as tx:
             city = load(tx, at=main.clock())
         refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-{read.source}.csv")
@@ -273,6 +280,41 @@ def import_cases(
         out.print("[red]✕ the account does not balance[/red]")
         raise typer.Exit(1)
     out.print("[green]✓[/green] the account balances")
+
+
+@measures.command("duplicates")
+def measure_duplicates(
+    file: Path,
+    mapping: Annotated[Path, typer.Option(help="A mapping file, or the name of a shipped one.")],
+    earlier: Annotated[
+        float, typer.Option(help="Percent of the time-ordered rows that rules may be tuned on.")
+    ] = 80.0,
+    sweep: Annotated[
+        Path | None, typer.Option(help="Write here what other rules come to on the earlier part.")
+    ] = None,
+) -> None:
+    """Replay a past whose rows name their duplicates, and count how often the hub would have
+    suggested the right case. No database is needed; nothing is written.
+    """
+    with refusals():
+        read = read_mapping(tables.mapping_text(mapping))
+        table = tables.open_table(file)
+        check_columns(read, table.columns)
+        rules = SameRules.usual(read.same)
+        with out.status("reading"):
+            frames = [normalise(f, read, now=main.clock()) for f in table.batches()]
+        refused = sum(f.rejects.height for f in frames)
+        requests = past(pl.concat([f.good for f in frames]))
+        with out.status("replaying"):
+            told = truth(requests)
+            pairs = replayed(requests, told.group, widest=figures.WIDEST)
+        cut = int(len(requests) * earlier / 100)
+        typer.echo(figures.account(requests, told, rows=table.rows, refused=refused))
+        for text in figures.by_kind(requests, told, pairs, rules, cut=cut):
+            typer.echo(text)
+        if sweep is not None:
+            with out.status("sweeping"):
+                tables.write(sweep, figures.swept(requests, told, pairs, rules, cut=cut))
 
 
 @app.command()

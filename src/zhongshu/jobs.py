@@ -1,4 +1,4 @@
-"""Work that nobody waits for: deadlines that pass, contacts whose time is up.
+"""Work that nobody waits for: deadlines that pass, contacts and photos whose time is up.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -14,12 +14,13 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, proceedings
+from zhongshu.flow import acts, contacts, proceedings, waiting
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
 DEADLINES_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
+LETTING_GO_EVERY_S = 120.0
 
 
 def run(
@@ -33,6 +34,7 @@ def run(
     loops = (
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+        (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -65,3 +67,8 @@ def _deadlines(
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
+
+
+def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        waiting.let_go(tx, at=clock())

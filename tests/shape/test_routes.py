@@ -52,6 +52,7 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 continue
             path = whole.format(
                 number="261124-1",
+                other="261124-2",
                 act="note",
                 photo_id=1,
                 contact_id=1,

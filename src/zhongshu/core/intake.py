@@ -28,6 +28,10 @@ CLOCK_SKEW = timedelta(minutes=10)
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
+#: What stands for the number of a case where the reporter says: mine is another matter.
+OWN = "own"
+
+
 class Channel(StrEnum):
     """Through which door a report came."""
 
@@ -68,7 +72,11 @@ class UnknownWord(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said)."""
+    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said).
+
+    ``joins`` is what the reporter chose: the number of a case that is the same matter, `OWN`
+    for a matter of its own, or nothing, which leaves it to the rule.
+    """
 
     text: str
     channel: str = Channel.WEB
@@ -82,6 +90,7 @@ class Draft:
     lang: Lang = "zh"
     source: str = ""
     key: str | None = None
+    joins: str = ""
     extra: Mapping[str, Any] | None = None
 
 
@@ -103,6 +112,7 @@ class Report:
     source: str
     key: str | None
     body_hash: bytes
+    joins: str
     extra: Mapping[str, Any] | None
 
     @property
@@ -134,6 +144,7 @@ def read(draft: Draft, *, now: datetime) -> Report:
         source=_text("source", draft.source, MAX_KEY) or str(draft.channel),
         key=_text("key", draft.key, MAX_KEY) if draft.key else None,
         body_hash=body_hash(draft),
+        joins=_text("joins", draft.joins, MAX_KEY),
         extra=draft.extra,
     )  # fmt: skip
 
@@ -150,6 +161,9 @@ def start(*, place: Point | None, inside: bool, classified: bool) -> Stage:
 def body_hash(draft: Draft) -> bytes:
     """Return what tells a retried request from another one under the same key."""
     said = (draft.text, draft.lon, draft.lat, draft.datum, draft.address, draft.category, draft.at)
+    # Only where it is said: reports sent before there was a choice keep their digest.
+    if draft.joins:
+        said = (*said, draft.joins)
     return hashlib.sha256(repr(said).encode()).digest()[:16]
 
 

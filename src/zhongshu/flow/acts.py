@@ -22,7 +22,7 @@ from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
 from zhongshu.flow import pending
 from zhongshu.flow.city import City, Work
-from zhongshu.store import cases, reports, tasks
+from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 #: How long a reporter may reopen a closed case, where the city says nothing.
@@ -136,13 +136,23 @@ def act(
     """
     if not isinstance(case, Case):
         # In the order of their identities, so that two merges cannot wait for each other.
-        if what is Act.MERGE and form.into is not None:
-            for each in sorted((case, form.into)):
-                _locked(tx, each)
+        for each in sorted({case, *_others(tx, case, what, form)}):
+            _locked(tx, each)
         case = _locked(tx, case)
     if form.version is not None and form.version != case.version:
         raise Moved("version", form.version, now=case.version)
     return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
+
+
+def _others(tx: Tx, case: CaseId, what: Act, form: Form) -> tuple[CaseId, ...]:
+    """Return which other case an act touches."""
+    if what is Act.MERGE and form.into is not None:
+        return (form.into,)
+    if what is Act.UNMERGE:
+        now = cases.get(tx, case)
+        if now is not None and now.merged_into is not None:
+            return (now.merged_into,)
+    return ()
 
 
 #: What each act is to the clocks; dispatching is two things and says so itself.
@@ -402,7 +412,7 @@ def _unmerge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, fo
     if case.merged_into is not None:
         other = _locked(tx, case.merged_into)
         released, fact = changed(
-            other, Kind.RELEASED, {"reports": max(1, other.reports - case.reports)}, by=by, at=at,
+            other, Kind.RELEASED, {"reports": other.reports - case.reports}, by=by, at=at,
             says={"case": case.id, "number": case.number, "reports": case.reports},
         )  # fmt: skip
         cases.save(tx, released, fact)
@@ -416,10 +426,12 @@ def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
     voice = reports.get(tx, form.report)
     if voice is None or voice.case_id != case.id:
         raise Missing("report", form.report)
-    if case.reports < 2:
+    # Those of cases merged into it do not count: un-merging takes them away again.
+    if reports.count_own(tx, case.id) < 2:
         raise OnlyReport("report", form.report)
     own = _of_its_own(tx, city, case, voice, by, at)
     reports.move(tx, voice.id, own.id)
+    vault.move_photos(tx, voice.id, own.id)
     return _plainly(
         tx, city, case, what, by, at, form,
         sets={"reports": case.reports - 1}, says={"report": voice.id, "number": own.number},
@@ -472,8 +484,8 @@ def _tasks(tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form) -> N
             tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
         case Act.MERGE | Act.REJECT:
             tasks.cancel_all(tx, case.id, at=at, by=who)
-        case Act.UNMERGE if case.stage in (Stage.DISPATCHED, Stage.IN_HAND):
-            tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
+        case Act.UNMERGE:
+            tasks.wake(tx, case.id)
         case _:
             pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
@@ -12,13 +12,12 @@ from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
 from zhongshu.core.cases.clocks import Clock
-from zhongshu.core.cases.matching import Match, same_matter
 from zhongshu.core.dispatch import Pick
 from zhongshu.core.facts import Fact
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure
 from zhongshu.core.values import CaseId
-from zhongshu.flow import acts
+from zhongshu.flow import acts, same
 from zhongshu.flow.city import City
 from zhongshu.store import accounts, assets, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
@@ -47,7 +46,8 @@ class Sheet:
     posts: Sequence[city_store.Post]
     acts: tuple[Act, ...]
     pick: Pick | None
-    similar: Sequence[Match]
+    similar: Sequence[same.Similar]
+    restored: same.Restored | None
     merged: Sequence[Case]
     clocks: Sequence[Told]
     thing: tuple[Asset, float] | None
@@ -78,10 +78,10 @@ def told(city: City, case: Case) -> Sequence[Told]:
 
 def number_id(number: str) -> CaseId:
     """Return the identity a case number ends in."""
-    _, _, tail = number.rpartition("-")
-    if not (tail.isascii() and tail.isdigit()) or len(tail) > 18:
+    found = City.case_id(number)
+    if found is None:
         raise NotFound("case", number)
-    return CaseId(int(tail))
+    return found
 
 
 def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
@@ -142,6 +142,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     chain = (
         [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
     )
+    survivor = cases.get(tx, found.merged_into) if found.merged_into is not None else None
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -152,31 +153,20 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
         posts=city_store.posts_on(tx, chain, found.unit),
-        acts=acts_for(found, actor),
+        acts=tuple(
+            act
+            for act in acts_for(found, actor)
+            # Reports of a case merged into it are not its own to split off.
+            if act is not Act.SPLIT or sum(v.case_id == found.id for v in voices) > 1
+        ),
         pick=city.pick(found, at=now),
-        similar=similar(tx, city, found, actor.sight),
+        similar=same.similar(tx, city, found, actor.sight),
+        restored=same.restored(found, survivor) if survivor is not None else None,
         merged=cases.merged_into(tx, found.id),
         clocks=told(city, found),
         thing=thing(tx, city, found),
         procedures=procedures.of_case(tx, found.id),
     )
-
-
-def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
-    """Return other open cases of the class near this one, wider than the joining rule."""
-    if found.lon is None or found.lat is None or found.category is None or not found.is_open:
-        return ()
-    rule = type(city.same)(metres=city.same.metres * 2, hours=city.same.hours * 10)
-    alike = city.alike(found.category)
-    around = [(s, c) for s in neighbours(tile(found.lon, found.lat)) for c in sorted(alike)]
-    since = found.reported_at - timedelta(hours=rule.hours)
-    matches = same_matter(
-        at=found.reported_at + timedelta(hours=rule.hours), place=Point(found.lon, found.lat),
-        category=found.category, text=found.title, alike=alike,
-        candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
-        rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
-    )  # fmt: skip
-    return [m for m in matches if _covers(sight, m.case)][:5]
 
 
 def around(

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
-from zhongshu.core.cases.matching import SameRule
+from zhongshu.core.cases.matching import SameRules
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess
 from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
@@ -25,6 +25,7 @@ from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, CategoryId, Name, UnitId
 from zhongshu.store import catalogues
 from zhongshu.store import city as store
+from zhongshu.store import same as same_store
 from zhongshu.store.db import Tx
 
 
@@ -58,7 +59,7 @@ class City:
     idle_rules: tuple[DutyRule, ...]
     calendar: Calendar
     units: Mapping[UnitId, store.Unit]
-    same: SameRule
+    same: SameRules
     keeper: Keeper
     said: Mapping[str, Any]
 
@@ -76,6 +77,16 @@ class City:
     def number(self, at: datetime, case: CaseId) -> str:
         """Return the number a case is spoken of by: the day in the city, and its identity."""
         return f"{at.astimezone(self.zone):%y%m%d}-{case}"
+
+    @staticmethod
+    def case_id(number: str) -> CaseId | None:
+        """Return the identity a case number ends in; None where it is no number."""
+        tail = number.rpartition("-")[2]
+        return CaseId(int(tail)) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else None
+
+    def code(self, case: Case) -> str:
+        """Return the code a case's category has today; empty while it is open."""
+        return "" if case.category is None else self.code_now(case.category)
 
     def ticked(
         self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
@@ -232,7 +243,6 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
     levels = tuple(store.levels(tx))
     areas = [area for area in store.areas(tx) if area.valid(day)]
     holidays, workdays = store.calendar_days(tx)
-    same: Mapping[str, Any] = said.get("same", {})
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
     lineage = _lineage(tx, day)
@@ -251,7 +261,7 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
         idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
         calendar=calendar,
         units=units,
-        same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+        same=SameRules.usual(same_store.rules(tx)),
         keeper=Keeper.usual(
             calendar, said=said.get("limits", {}),
             units={

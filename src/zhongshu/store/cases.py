@@ -162,6 +162,20 @@ def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) ->
     )
 
 
+def open_in(tx: Tx, squares: Sequence[int], *, since: datetime, limit: int = 100) -> list[Case]:
+    """Return open cases in these squares, of whatever class, reported since; of each square at
+    most ``limit``, the newest.
+    """
+    return _many(
+        tx,
+        f"select {_of_c()} from unnest(%s::bigint[]) as spot(t)"
+        f" cross join lateral (select {LISTED} from cases"
+        f" where tile = spot.t and {_IS_SAME_STAGE} and reported_at >= %s"
+        " order by reported_at desc, id desc limit %s) c",
+        (list(squares), since, limit),
+    )
+
+
 def closed_near(
     tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime
 ) -> list[Case]:  # fmt: skip
@@ -345,6 +359,8 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("held_at is not null")
     if wanted.repeats:
         where.add("repeat_of is not null")
+    if wanted.several:
+        where.add("reports > 1 and stage <> 'merged'")
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

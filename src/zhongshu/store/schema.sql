@@ -178,6 +178,14 @@ facts.post bigint
 facts.rule text
 facts.sets jsonb not null default '{}'::jsonb
 facts.says jsonb not null default '{}'::jsonb
+held_photos.key text not null
+held_photos.n integer not null
+held_photos.sha256 bytea not null
+held_photos.mime text not null
+held_photos.width integer not null
+held_photos.height integer not null
+held_photos.bytes bytea not null
+held_photos.held_at timestamp with time zone not null
 imports.id bigint not null identity d
 imports.source text not null
 imports.file text not null
@@ -243,6 +251,16 @@ reports.lat double precision
 reports.raw_place jsonb
 reports.category text
 reports.extra jsonb
+same_rules.category text not null
+same_rules.metres double precision not null
+same_rules.hours double precision not null
+same_rules.apart double precision not null
+same_rules."least" double precision not null
+same_rules.words double precision not null
+same_rules.joins boolean not null
+same_rules.near_metres double precision not null
+same_rules.near_hours double precision not null
+same_rules.changed_at timestamp with time zone not null default now()
 sessions.token_hash bytea not null
 sessions.account bigint not null
 sessions.made_at timestamp with time zone not null default now()
@@ -349,6 +367,7 @@ duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 facts: facts_pkey PRIMARY KEY (case_id, seq)
 facts: facts_seq_check CHECK ((seq >= 1))
+held_photos: held_photos_pkey PRIMARY KEY (key, n)
 imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
@@ -369,6 +388,14 @@ readers: readers_pkey PRIMARY KEY (name)
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
 reports: reports_pkey PRIMARY KEY (id)
+same_rules: same_rules_apart_check CHECK (((apart >= (0)::double precision) AND (apart <= (720)::double precision)))
+same_rules: same_rules_check CHECK (((near_metres >= metres) AND (near_metres <= (500)::double precision)))
+same_rules: same_rules_check1 CHECK (((near_hours >= hours) AND (near_hours <= (8784)::double precision)))
+same_rules: same_rules_hours_check CHECK (((hours >= (0)::double precision) AND (hours <= (8784)::double precision)))
+same_rules: same_rules_least_check CHECK ((("least" >= (0)::double precision) AND ("least" <= (1)::double precision)))
+same_rules: same_rules_metres_check CHECK (((metres >= (0)::double precision) AND (metres <= (500)::double precision)))
+same_rules: same_rules_pkey PRIMARY KEY (category)
+same_rules: same_rules_words_check CHECK (((words >= (0)::double precision) AND (words <= (100)::double precision)))
 sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 sessions: sessions_pkey PRIMARY KEY (token_hash)
 settings: settings_pkey PRIMARY KEY (name)
@@ -437,6 +464,8 @@ CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
 CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
+CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
+CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
@@ -458,6 +487,7 @@ CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
 CREATE UNIQUE INDEX reports_pkey ON public.reports USING btree (id)
 CREATE UNIQUE INDEX reports_source ON public.reports USING btree (source, source_key) WHERE (source_key IS NOT NULL)
+CREATE UNIQUE INDEX same_rules_pkey ON public.same_rules USING btree (category)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (token_hash)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX tasks_case ON public.tasks USING btree (case_id)

@@ -18,7 +18,7 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, catalogue, city, process, reports, views
+from zhongshu.web.api import assets, cases, casework, catalogue, city, process, reports, same, views
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
@@ -27,6 +27,7 @@ from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import desk, door, signin, wall, workshop
 from zhongshu.web.pages import process as process_pages
+from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
@@ -58,7 +59,7 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, catalogue, views, city):
+    for part in (reports, cases, casework, process, assets, catalogue, same, views, city):
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
@@ -67,6 +68,7 @@ def create_app(hub: Hub) -> FastAPI:
         casework_pages,
         catalogue_pages,
         process_pages,
+        same_pages,
         wall,
         workshop,
         signin,

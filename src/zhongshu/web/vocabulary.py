@@ -150,6 +150,10 @@ CATALOGUE_FACTS: Mapping[str, str] = {
     "catalogue:edited": N_("Category edited"), "catalogue:enacted": N_("Put in force"),
     "catalogue:withdrawn": N_("Withdrawn"),
 }  # fmt: skip
+TIES: Mapping[str, str] = {
+    "same": N_("the same class"), "major": N_("a class of the same kind"),
+    "unknown": N_("class not known yet"), "other": N_("another class"),
+}  # fmt: skip
 #: Limits in words: of one, and of several.
 LIMITS: Mapping[str, str] = {
     "uh1": N_("1 continuous hour"), "uh": N_("%(n)s continuous hours"),
@@ -165,5 +169,5 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,
     "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
-    "catalogue_fact": CATALOGUE_FACTS,
+    "catalogue_fact": CATALOGUE_FACTS, "tie": TIES,
 }  # fmt: skip

@@ -16,7 +16,7 @@ from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Out
 from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, same
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
@@ -206,13 +206,18 @@ def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 @router.get("/cases/{number}/similar")
 def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return other open cases that may be the same matter, with the reasons."""
+    city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
-        matches = browse.similar(tx, hub.city(), found, actor.sight)
+        seen = same.similar(tx, city, found, actor.sight)
     return [
-        {"case": m.case.number, "stage": m.case.stage, "title": m.case.title,
-         "metres": round(m.metres, 1), "hours": round(m.hours, 1), "likeness": round(m.likeness, 2)}
-        for m in matches
+        {"case": s.match.case.number, "stage": s.match.case.stage, "title": s.match.case.title,
+         "category": city.code(s.match.case) or None, "reports": s.match.case.reports,
+         "metres": round(s.match.metres, 1), "hours": round(s.match.hours, 1),
+         "likeness": round(s.match.likeness, 2), "shared": s.shared, "class": s.match.tie,
+         "alike": round(s.match.alike), "by_rule": s.match.joins,
+         "thing": s.thing and {"code": s.thing.code, "same": s.one_thing}}
+        for s in seen
     ]  # fmt: skip
 
 
@@ -249,9 +254,9 @@ def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[s
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
     """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # A merge locks two cases, in an order of its own; both have to be in sight.
-    alone = what is not Act.MERGE
-    if not alone and form.into is not None:
+    # These lock two cases, in an order of their own; both have to be in sight.
+    alone = what not in (Act.MERGE, Act.UNMERGE)
+    if what is Act.MERGE and form.into is not None:
         browse.seen(tx, actor.sight, form.into)
     found = browse.case(tx, actor.sight, number, lock=alone)
     return acts.act(

@@ -32,7 +32,11 @@ MAX_LINE = 64 * 1024
 
 
 class ReportIn(BaseModel):
-    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09."""
+    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09.
+
+    `joins` says what the reporter chose of `/matters/near`: the number of a case, or “own” for
+    a matter of its own; left out, the rule decides.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,6 +52,7 @@ class ReportIn(BaseModel):
     lang: str = "zh"
     source: str = ""
     key: str | None = None
+    joins: str = ""
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -56,6 +61,7 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
         text=body.text, channel=body.channel, at=body.at, lon=body.lon, lat=body.lat,
         datum=body.datum, address=body.address, category=body.category, contact=body.contact,
         lang="en" if body.lang == "en" else "zh", source=source, key=key or body.key,
+        joins=body.joins,
     )  # fmt: skip
 
 

@@ -152,7 +152,9 @@ def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         kept = vault.photo(tx, photo_id)
-    if kept is None or kept[0] != found.id:
+        whose = store.get(tx, kept[0]) if kept is not None else None
+    # Those of a case merged into it are shown with it.
+    if kept is None or whose is None or found.id not in (whose.id, whose.merged_into):
         raise NotFound("photo", photo_id)
     return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
 

@@ -21,6 +21,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         "/workshop/catalogue", N_("Catalogue"),
         N_("What can be wrong in the city, under which conditions it is filed, and how long each gives."),
     ),
+    (
+        "/workshop/same", N_("The same matter"),
+        N_("How near in place, time and words two reports must be to be one matter, class by class."),
+    ),
 )  # fmt: skip
 
 
