@@ -88,13 +88,25 @@ def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
                         "environment": {"ZHONGSHU_DATABASE_URL": server.url, "ZHONGSHU_FOLDER": str(folder)}},
             )  # fmt: skip
             web.start()
-            time.sleep(4)
+            _await_answer(port)
             yield server.url, port, keys
             stop.set()
             web.join()
     finally:
         stop.set()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_answer(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError("the web server did not start")
 
 
 def intake(url: str, port: int, keys: tuple[str, str]) -> list[Row]:

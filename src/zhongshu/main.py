@@ -66,16 +66,11 @@ def _migrated(url: str) -> None:
         log.warning("%s: %s. %s", finding.what, finding.found, finding.remedy)
 
 
-def second_wall(url: str) -> Standing:
-    """Look how the second wall stands."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        return standing(connection)
-
-
 def look_at_wall(url: str) -> Finding:
     """Return what `zhongshu doctor` says of the second wall."""
     try:
-        return _wall_finding(second_wall(url))
+        with psycopg.connect(url, autocommit=True) as connection:
+            return _wall_finding(standing(connection))
     except psycopg.Error as error:
         return Finding(
             what="second wall", good=False, found=str(error).strip().splitlines()[0],
@@ -116,8 +111,10 @@ def vault_key(at: Path) -> bytes:
 
 def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
     """Return what one process works with."""
-    db = Database(url, size=connections, walled=second_wall(url).stands)
+    db = Database(url, size=connections)
     db.open()
+    with db.reading() as connection:
+        db.walled = standing(connection).stands
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
         https=settings.https,

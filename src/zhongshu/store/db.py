@@ -30,7 +30,7 @@ class Database:
 
     def __init__(self, conninfo: str, *, size: int = 8, walled: bool = True) -> None:
         self.conninfo = conninfo
-        self._walled = walled
+        self.walled = walled
         self._pool: ConnectionPool[Tx] = ConnectionPool(
             conninfo,
             min_size=1,
@@ -60,12 +60,17 @@ class Database:
         """Yield a transaction whose statements wait for an answer only where one is read:
         its beginning goes with the first, its commit with the last. Not for COPY.
         """
-        with (
-            self._pool.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            yield connection
+        with self._pool.connection() as connection:
+            try:
+                # Begun and ended by hand: the driver's own transaction waits three times for
+                # what is one answer.
+                with connection.pipeline():
+                    connection.execute("begin")
+                    yield connection
+                    connection.execute("commit")
+            except BaseException:
+                connection.rollback()
+                raise
 
     @contextmanager
     def seeing(self, sight: Sight) -> Generator[Tx]:
@@ -73,7 +78,7 @@ class Database:
         database shows and changes only what is in sight. As `writing` in all else.
         """
         with self.writing() as tx:
-            if self._walled:
+            if self.walled:
                 _step_behind(tx, sight)
             yield tx
 

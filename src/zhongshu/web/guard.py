@@ -39,7 +39,11 @@ class NoPost(Refused):
     remedy = "Ask an administrator to appoint you to a post."
 
 
-def hub_of(request: Request) -> Hub:
+async def hub_of(request: Request) -> Hub:  # async: another kind is called in a thread
+    return _hub(request)
+
+
+def _hub(request: Request) -> Hub:
     return request.app.state.hub
 
 
@@ -54,13 +58,13 @@ def cookie_name(*, https: bool) -> str:
 async def actor_of(request: Request) -> Actor | None:
     """Return who is asking, by API key or session; None when nobody says."""
     header = request.headers.get("authorization", "")
-    cookie = request.cookies.get(cookie_name(https=hub_of(request).https))
+    cookie = request.cookies.get(cookie_name(https=_hub(request).https))
     actor: Actor | None = None
     if header.lower().startswith("bearer "):
-        actor = await _machine(hub_of(request), header[7:].strip().encode())
+        actor = await _machine(_hub(request), header[7:].strip().encode())
     elif cookie:
         _same_origin(request)
-        actor = await to_thread.run_sync(_person, hub_of(request), cookie)
+        actor = await to_thread.run_sync(_person, _hub(request), cookie)
     request.state.actor = actor
     return actor
 

@@ -22,6 +22,7 @@ from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
 from zhongshu.store.db import Tx
 from zhongshu.web import wanted
+from zhongshu.web.answer import answer
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
@@ -61,8 +62,8 @@ class ActIn(BaseModel):
     report: str | None = None
 
 
-@router.get("/cases")
-def cases(request: Request, response: Response, actor: Reader, hub: TheHub) -> dict[str, Any]:
+@router.get("/cases", response_model=dict[str, Any])
+def cases(request: Request, actor: Reader, hub: TheHub) -> Response:
     """List cases in sight. `count=true` adds the exact number of all pages together."""
     query, city = request.query_params, hub.city()
     asked = wanted.wanted(query, city, now=hub.clock())
@@ -73,14 +74,18 @@ def cases(request: Request, response: Response, actor: Reader, hub: TheHub) -> d
             limit=wanted.limit(query),
         )  # fmt: skip
         count = store.count(tx, actor.sight, asked) if query.get("count") == "true" else None
+    headers: dict[str, str] = {}
     if found.next is not None:
         link = request.url.include_query_params(after=str(found.next))
-        response.headers["Link"] = f'<{link.path}?{link.query}>; rel="next"'
-    return {
-        "cases": [browse.as_json(case, city) for case in found.cases],
-        "next": str(found.next) if found.next else None,
-        **({} if count is None else {"count": count}),
-    }
+        headers["Link"] = f'<{link.path}?{link.query}>; rel="next"'
+    return answer(
+        {
+            "cases": [browse.as_json(case, city) for case in found.cases],
+            "next": str(found.next) if found.next else None,
+            **({} if count is None else {"count": count}),
+        },
+        headers=headers,
+    )
 
 
 @router.get("/counts")
@@ -171,11 +176,12 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
         after = found.next
 
 
-@router.get("/cases/{number}")
-def case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
+@router.get("/cases/{number}", response_model=dict[str, Any])
+def case(number: str, actor: Reader, hub: TheHub) -> Response:
     """Return a case with the acts that may be done to it now, and where to send them."""
     with hub.db.seeing(actor.sight) as tx:
-        return with_acts(browse.case(tx, actor.sight, number), actor, hub.city())
+        found = browse.case(tx, actor.sight, number)
+    return answer(with_acts(found, actor, hub.city()))
 
 
 def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
@@ -239,8 +245,8 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.post("/cases/{number}/acts/{act}")
-def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[str, Any]:
+@router.post("/cases/{number}/acts/{act}", response_model=dict[str, Any])
+def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> Response:
     """Do one act; the answer is the case after it, with the acts that may follow."""
     try:
         what = Act(act)
@@ -249,7 +255,7 @@ def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[s
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         after = done(tx, hub, actor, number, what, form_of(body, city))
-    return with_acts(after, actor, city)
+    return answer(with_acts(after, actor, city))
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:

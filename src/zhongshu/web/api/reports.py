@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Receive
 
@@ -20,6 +20,7 @@ from zhongshu.core.intake import Draft, typed_code
 from zhongshu.core.values import Refused
 from zhongshu.flow import acts, browse
 from zhongshu.flow.intake import Receipt, receive
+from zhongshu.web.answer import answer
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
@@ -65,18 +66,18 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
     )  # fmt: skip
 
 
-@router.post("/reports", status_code=201)
+@router.post("/reports", status_code=201, response_model=dict[str, Any])
 async def create_report(
     request: Request, body: ReportIn,
     actor: Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))],
     idempotency_key: Annotated[str | None, Header()] = None,
-) -> JSONResponse:  # fmt: skip
+) -> Response:  # fmt: skip
     """Take one report in. The same `Idempotency-Key` with the same body is the same report."""
     draft = draft_of(body, source=f"api:{actor.account}", key=idempotency_key)
-    answer = await request.app.state.gatherer.send(draft)
-    if isinstance(answer, Refused):
-        raise answer
-    return JSONResponse(receipt_json(answer), 200 if answer.again else 201)
+    receipt = await request.app.state.gatherer.send(draft)
+    if isinstance(receipt, Refused):
+        raise receipt
+    return answer(receipt_json(receipt), status=200 if receipt.again else 201)
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -141,11 +142,11 @@ def _chunk(hub: Hub, lines: list[tuple[int, bytes]], source: str, lang: Any) -> 
         answers = receive(
             tx, hub.city(), [d for _, d in drafts], now=hub.clock(), random=hub.random, key=hub.key
         )
-    for (number, _), answer in zip(drafts, answers, strict=True):
+    for (number, _), became in zip(drafts, answers, strict=True):
         said[number] = (
-            {"problem": problem(answer, lang)}
-            if isinstance(answer, Refused)
-            else receipt_json(answer)
+            {"problem": problem(became, lang)}
+            if isinstance(became, Refused)
+            else receipt_json(became)
         )
     return b"".join(
         json.dumps({"line": number, **said[number]}, ensure_ascii=False).encode() + b"\n"
