@@ -1,4 +1,4 @@
-"""Work that nobody waits for: deadlines that pass, contacts whose time is up.
+"""Work that nobody waits for: deadlines that pass, contacts and answers whose time is up.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -14,7 +14,7 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, proceedings
+from zhongshu.flow import acts, contacts, once, proceedings
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
@@ -65,3 +65,5 @@ def _deadlines(
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
+    with db.transaction() as tx:
+        once.forget(tx, at=clock())
