@@ -9,10 +9,11 @@ from datetime import datetime
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import TRANSITIONS, Act, Case, Filter, Order, Stage
 from zhongshu.core.cases.clocks import ClockKind, by_kind
+from zhongshu.core.facts import Fact
 from zhongshu.core.procedures import Move, Procedure, ProcedureKind
 from zhongshu.core.values import CaseId
 from zhongshu.flow import browse, proceedings
-from zhongshu.store import cases, procedures
+from zhongshu.store import cases, facts, procedures, reports, vault
 from zhongshu.store.db import Tx
 
 #: What is done on the spot; filing, dispatching and closing are the desk's.
@@ -63,6 +64,33 @@ class Errand:
     def is_task(self) -> bool:
         """Say whether something is to be done, beyond reading it and adding a note."""
         return bool(self.steps) or not _A_TASK.isdisjoint(self.acts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """One case as somebody needs it on the spot: what is wrong, what is seen, what was done."""
+
+    errand: Errand
+    voices: Sequence[reports.Voice]
+    photos: Sequence[vault.PhotoRow]
+    facts: Sequence[Fact]
+
+    @property
+    def before(self) -> vault.PhotoRow | None:
+        """The latest picture of how it was: what a picture after is held against."""
+        seen = [photo for photo in self.photos if photo.step in ("report", "before")]
+        return seen[-1] if seen else None
+
+
+def spot(tx: Tx, actor: Actor, number: str) -> Spot:
+    """Return a case in sight with everything that is taken along to its place."""
+    case = browse.case(tx, actor.sight, number)
+    return Spot(
+        errand=errand(case, actor, procedures.open_on(tx, [case.id])),
+        voices=reports.of_case(tx, case.id, limit=20),
+        photos=vault.photos_of(tx, case.id),
+        facts=facts.of_case(tx, case.id),
+    )
 
 
 def tasks(tx: Tx, actor: Actor) -> tuple[Sequence[Errand], bool]:

@@ -66,6 +66,11 @@ def coverage(tx: Tx, city: City, area: Area, day: date) -> Sequence[Coverage]:
     return sorted(found, key=lambda c: (c.seen / c.cells, c.last or date.min, c.area.span.lo))
 
 
+def whole(tx: Tx, city: City, area: Area, day: date) -> Coverage:
+    """Return an area as it was looked at on a day, all its cells together."""
+    return _covered(city, area, patrols.below(tx, area.span, since=day - REMEMBERED, day=day))
+
+
 def covered(city: City, actor: Actor, code: str) -> Area:
     """Return an area by its code where one of the actor's posts lets one check there."""
     area = city.tree.named(code)

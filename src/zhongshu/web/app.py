@@ -25,6 +25,7 @@ from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import desk, door, signin, wall
+from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.stream import Stream
 
@@ -59,7 +60,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (reports, cases, casework, field, process, assets, city):
         app.include_router(part.router, prefix="/api/v1")
-    for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
+    for part in (door, desk, field_pages, asset_pages, casework_pages, process_pages, wall, signin):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
     app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))

@@ -68,8 +68,14 @@ async def create_report(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> JSONResponse:  # fmt: skip
     """Take one report in. The same `Idempotency-Key` with the same body is the same report."""
+    answer = await filed(request, actor, body, idempotency_key)
+    return JSONResponse(receipt_json(answer), 200 if answer.again else 201)
+
+
+async def filed(request: Request, actor: Actor, body: ReportIn, key: str | None) -> Receipt:
+    """Take one report in with its photos, or refuse it."""
     hub: Hub = request.app.state.hub
-    draft = draft_of(body, source=f"api:{actor.account}", key=idempotency_key)
+    draft = draft_of(body, source=f"api:{actor.account}", key=key)
     pictures = await asyncio.to_thread(shots, body.photos, step="report", now=hub.clock())
     answer = await request.app.state.gatherer.send(draft)
     if isinstance(answer, Refused):
@@ -77,7 +83,7 @@ async def create_report(
     if pictures:
         # A retry brings them again: what the first time did not get to keep is kept now.
         await asyncio.to_thread(_keep, hub, answer, pictures)
-    return JSONResponse(receipt_json(answer), 200 if answer.again else 201)
+    return answer
 
 
 def _keep(hub: Hub, receipt: Receipt, pictures: list[photos.Shot]) -> None:

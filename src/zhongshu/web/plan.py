@@ -1,0 +1,59 @@
+"""A small plan of areas as SVG paths: their outlines in metres, north up, no map behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import shapely
+
+from zhongshu.core.grid import Area
+from zhongshu.core.values import AreaId
+
+_METRE_DEGREES = 111_320.0
+#: More outlines than this are no plan on a phone any more.
+MOST = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Outlines by area, inside a frame of ``width`` by ``height``."""
+
+    width: int
+    height: int
+    paths: dict[AreaId, str]
+
+
+def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
+    """Return the outlines of some areas; None where none has a shape, or they are too many."""
+    shaped = {area.id: area.shape for area in areas if area.shape is not None}
+    if not shaped or len(shaped) > MOST:
+        return None
+    west, south, east, north = shapely.total_bounds(list(shaped.values()))
+    across = math.cos(math.radians((south + north) / 2))
+    scale = width / max((east - west) * across * _METRE_DEGREES, 1.0)
+    height = max(40, math.ceil((north - south) * _METRE_DEGREES * scale))
+
+    def path(shape: shapely.Geometry) -> str:
+        kept = shapely.simplify(shape, 0.5 / scale / _METRE_DEGREES)
+        rings = [
+            ring
+            for part in shapely.get_parts(kept)
+            for ring in (part.exterior, *part.interiors)
+            if part.geom_type == "Polygon"
+        ]
+        return "".join(
+            "M"
+            + " ".join(
+                f"{(x - west) * across * _METRE_DEGREES * scale:.1f},"
+                f"{(north - y) * _METRE_DEGREES * scale:.1f}"
+                for x, y in ring.coords[:-1]
+            )
+            + "Z"
+            for ring in rings
+        )
+
+    return Plan(
+        width=width, height=height, paths={area: path(shape) for area, shape in shaped.items()}
+    )
