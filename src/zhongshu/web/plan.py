@@ -18,11 +18,12 @@ MOST = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Outlines by area, inside a frame of ``width`` by ``height``."""
+    """Outlines by area and a spot inside each, in a frame of ``width`` by ``height``."""
 
     width: int
     height: int
     paths: dict[AreaId, str]
+    spots: dict[AreaId, tuple[float, float]]
 
 
 def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
@@ -35,6 +36,10 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
     scale = width / max((east - west) * across * _METRE_DEGREES, 1.0)
     height = max(40, math.ceil((north - south) * _METRE_DEGREES * scale))
 
+    def at(x: float, y: float) -> tuple[float, float]:
+        metre = _METRE_DEGREES * scale
+        return round((x - west) * across * metre, 1), round((north - y) * metre, 1)
+
     def path(shape: shapely.Geometry) -> str:
         kept = shapely.simplify(shape, 0.5 / scale / _METRE_DEGREES)
         rings = [
@@ -44,16 +49,13 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
             if part.geom_type == "Polygon"
         ]
         return "".join(
-            "M"
-            + " ".join(
-                f"{(x - west) * across * _METRE_DEGREES * scale:.1f},"
-                f"{(north - y) * _METRE_DEGREES * scale:.1f}"
-                for x, y in ring.coords[:-1]
-            )
-            + "Z"
-            for ring in rings
+            f"M{' '.join('%s,%s' % at(x, y) for x, y in ring.coords[:-1])}Z" for ring in rings
         )
 
+    inside = {area: shapely.point_on_surface(shape) for area, shape in shaped.items()}
     return Plan(
-        width=width, height=height, paths={area: path(shape) for area, shape in shaped.items()}
+        width=width,
+        height=height,
+        paths={area: path(shape) for area, shape in shaped.items()},
+        spots={area: at(spot.x, spot.y) for area, spot in inside.items()},
     )

@@ -15,6 +15,7 @@ let outcome = "", skew = Number(localStorage.fieldSkew) || 0;
 export const now = () => new Date(Date.now() - skew).toISOString();
 
 for (const part of document.querySelectorAll("[data-only-script]")) part.hidden = false;
+document.documentElement.toggleAttribute("data-scripts", able);
 look();
 export function look() {
   for (const name of ["large", "outdoor"]) document.documentElement.toggleAttribute(`data-${name}`, localStorage[`field-${name}`] === "1");

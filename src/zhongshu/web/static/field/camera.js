@@ -72,5 +72,5 @@ for (const input of document.querySelectorAll(".shot input[type=file]")) {
   if (!input.dataset.ghost) continue;
   const button = el("button", { type: "button", className: "button", textContent: words.camera });
   button.addEventListener("click", () => overlay(input));
-  input.before(button);
+  input.closest(".field").append(button);
 }

@@ -56,6 +56,7 @@ async function submitted(form) {
   wrong(form, lacking);
   if (lacking) return;
   const item = await keep({ kind: send, act: form.dataset.act, number, title, url: api, body, photos, words: inWords(body) });
+  removeEventListener("beforeunload", stay);
   await after(form, send, item);
 }
 
@@ -78,6 +79,8 @@ async function after(form, send, item) {
   location.assign(send === "report" ? "/m/report" : send === "photo" ? location.pathname : "/m");
 }
 
+const stay = (event) => event.preventDefault();
+
 addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.dataset.send) return;
@@ -85,7 +88,9 @@ addEventListener("submit", async (event) => {
   const button = event.submitter ?? $("button.big", form) ?? $("button", form);
   if (button.disabled) return;
   button.disabled = true;
-  try { await submitted(form); } finally { setTimeout(() => { button.disabled = false; }, 400); }
+  // Until it is kept, leaving the page would lose it.
+  addEventListener("beforeunload", stay);
+  try { await submitted(form); } finally { removeEventListener("beforeunload", stay); setTimeout(() => { button.disabled = false; }, 400); }
 });
 
 // ── a task that was acted on here, before the hub has heard of it ────────────────────
