@@ -1,4 +1,4 @@
-"""Work that nobody waits for: deadlines that pass, contacts and photos whose time is up.
+"""Work that nobody waits for: deadlines that pass; contacts, photos and answers whose time is up.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -14,7 +14,7 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, proceedings, waiting
+from zhongshu.flow import acts, contacts, once, proceedings, waiting
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
@@ -72,3 +72,5 @@ def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
 def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         waiting.let_go(tx, at=clock())
+    with db.transaction() as tx:
+        once.forget(tx, at=clock())

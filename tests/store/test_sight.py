@@ -46,7 +46,7 @@ READABLE = {
     "settings", "levels", "areas", "units", "catalogues", "categories", "conditions",
     "category_map", "calendar_days", "duty_rules", "backdrops", "assets", "posts", "tenures", "views", "catalogue_terms", "city_facts",
     "accounts",
-    "same_rules",
+    "same_rules", "answers", "patrols",
 }  # fmt: skip
 #: And those they may not touch at all.
 CLOSED = {"sessions", "api_keys", "readers", "imports", "migrations", "held_photos"}

@@ -26,6 +26,8 @@ TITLE = 80
 #: How far a sender's clock may run ahead before its report is impossible.
 CLOCK_SKEW = timedelta(minutes=10)
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+#: How long something may wait on a device without net before its clock is not believed.
+WAITED = timedelta(days=30)
 
 
 #: What stands for the number of a case where the reporter says: mine is another matter.
@@ -209,6 +211,13 @@ def _time(at: datetime | None, now: datetime) -> datetime:
     if not OLDEST <= aware("at", at) <= now + CLOCK_SKEW:
         raise ImpossibleTime("at", at.isoformat())
     return min(at, now)
+
+
+def by_device(said: datetime | None, *, now: datetime) -> datetime:
+    """Return when something was done by the clock of the device it was done on; ``now`` where
+    it says nothing, runs ahead, or is further back than anything waits to be sent.
+    """
+    return said if said is not None and now - WAITED <= said <= now else now
 
 
 def _place(draft: Draft) -> Point | None:

@@ -17,7 +17,7 @@ from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
 from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed
 from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
-from zhongshu.core.intake import start
+from zhongshu.core.intake import by_device, start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
 from zhongshu.flow import pending
@@ -27,6 +27,8 @@ from zhongshu.store.db import Tx
 
 #: How long a reporter may reopen a closed case, where the city says nothing.
 REOPEN_DAYS = 15
+#: What reaches the hub within this time of being done was never waiting on a device.
+SENT_AT_ONCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,9 @@ class Form:
     """What comes with an act; each act reads only its own fields.
 
     ``version`` is the case's version the person saw: an act on a case that has moved
-    since is refused instead of being done to something else.
+    since is refused instead of being done to something else. ``done_at`` is when it was done
+    by the clock of a device that had no net: said beside the fact, and no clock of the hub
+    goes by it.
     """
 
     reason: str = ""
@@ -42,6 +46,7 @@ class Form:
     cause: str = ""
     note: str = ""
     version: int | None = None
+    done_at: datetime | None = None
     unit: UnitId | None = None
     category: str | None = None
     condition: int | None = None
@@ -248,7 +253,7 @@ def _plainly(
     hindrance = hindered(case, what)
     if hindrance is not None:
         raise hindrance("act", what)
-    spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
+    spoken = {**({"note": form.note} if form.note else {}), **_earlier(form, at), **(says or {})}
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
         case, what, by=by, at=at, sets={**ticked, **(sets or {})}, reason=form.reason, says=spoken
@@ -256,6 +261,12 @@ def _plainly(
     cases.save(tx, after, fact)
     _tasks(tx, after, what, by, at, form)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
+
+
+def _earlier(form: Form, at: datetime) -> dict[str, str]:
+    """Return when it was done, where that was well before it reached the hub."""
+    done = by_device(form.done_at, now=at)
+    return {"done_at": done.isoformat()} if at - done > SENT_AT_ONCE else {}
 
 
 def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:

@@ -26,6 +26,10 @@ accounts.name text not null
 accounts.password_hash text
 accounts.lang text not null default 'zh'::text
 accounts.disabled_at timestamp with time zone
+answers.key bytea not null
+answers.body bytea not null
+answers.answer json
+answers.at timestamp with time zone not null
 api_keys.key_hash bytea not null
 api_keys.account bigint not null
 api_keys.name text not null
@@ -203,6 +207,9 @@ levels."overlay" boolean not null default false
 migrations.number integer not null
 migrations.name text not null
 migrations.at timestamp with time zone not null default now()
+patrols.area bigint not null
+patrols.day date not null
+patrols.seen integer not null default 1
 photos.id bigint not null identity d
 photos.case_id bigint not null
 photos.report_id bigint
@@ -306,6 +313,7 @@ accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])
 accounts: accounts_login_check CHECK ((login = lower(login)))
 accounts: accounts_login_key UNIQUE (login)
 accounts: accounts_pkey PRIMARY KEY (id)
+answers: answers_pkey PRIMARY KEY (key)
 api_keys: api_keys_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 api_keys: api_keys_pkey PRIMARY KEY (key_hash)
 areas: areas_check CHECK (((lo >= 0) AND (lo < hi)))
@@ -372,6 +380,9 @@ imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
 migrations: migrations_pkey PRIMARY KEY (number)
+patrols: patrols_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+patrols: patrols_pkey PRIMARY KEY (area, day)
+patrols: patrols_seen_check CHECK ((seen > 0))
 photos: photos_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 photos: photos_pkey PRIMARY KEY (id)
 photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
@@ -418,6 +429,8 @@ views: views_title_check CHECK (((length(title) >= 1) AND (length(title) <= 40))
 -- indexes
 CREATE UNIQUE INDEX accounts_login_key ON public.accounts USING btree (login)
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (id)
+CREATE INDEX answers_at ON public.answers USING btree (at)
+CREATE UNIQUE INDEX answers_pkey ON public.answers USING btree (key)
 CREATE UNIQUE INDEX api_keys_pkey ON public.api_keys USING btree (key_hash)
 CREATE UNIQUE INDEX areas_code ON public.areas USING btree (kind, code, valid_from)
 CREATE INDEX areas_parent ON public.areas USING btree (parent)
@@ -470,6 +483,7 @@ CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
+CREATE UNIQUE INDEX patrols_pkey ON public.patrols USING btree (area, day)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
 CREATE INDEX posts_area ON public.posts USING btree (area)

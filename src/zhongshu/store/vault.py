@@ -97,6 +97,15 @@ def add_photo(
     return int(row[0])
 
 
+def photo_like(tx: Tx, case: CaseId, *, step: str, sha256: bytes) -> int | None:
+    """Return the photo of a case that is the same to the last byte, at the same step."""
+    row = tx.execute(
+        "select id from photos where case_id = %s and step = %s and sha256 = %s order by id limit 1",
+        (case, step, sha256),
+    ).fetchone()
+    return row and int(row[0])
+
+
 def photos_of(tx: Tx, case: CaseId, *, limit: int = 50) -> list[PhotoRow]:
     """Return a case's photos and those of cases merged into it, the oldest first."""
     return (

@@ -34,6 +34,7 @@ grant select on
     calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
     catalogue_terms, city_facts, same_rules
     to zhongshu_staff, zhongshu_city;
+grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang) on accounts to zhongshu_staff, zhongshu_city;
 
 -- ── which rows ──────────────────────────────────────────────────────────────────────

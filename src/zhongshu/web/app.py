@@ -18,7 +18,18 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, catalogue, city, process, reports, same, views
+from zhongshu.web.api import (
+    assets,
+    cases,
+    casework,
+    catalogue,
+    city,
+    field,
+    process,
+    reports,
+    same,
+    views,
+)
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
@@ -26,6 +37,7 @@ from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import desk, door, signin, wall, workshop
+from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
@@ -59,7 +71,7 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, catalogue, same, views, city):
+    for part in (reports, cases, casework, field, process, assets, catalogue, same, views, city):
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
@@ -68,6 +80,7 @@ def create_app(hub: Hub) -> FastAPI:
         casework_pages,
         catalogue_pages,
         process_pages,
+        field_pages,
         same_pages,
         wall,
         workshop,

@@ -19,6 +19,8 @@ from zhongshu.web.hub import Hub
 #: How long a machine's rights may be remembered, in seconds.
 MACHINE_KNOWN_S = 1.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The account something was done under, where a device says it.
+DONE_BY = "hub-account"
 
 
 class SignedOut(Refused):
@@ -31,6 +33,12 @@ class FromElsewhere(Refused):
     status: ClassVar[int] = 403
     message = "This request came from another site (%(value)s)."
     remedy = "Open the hub itself and try again there."
+
+
+class SomebodyElse(Refused):
+    status: ClassVar[int] = 401
+    message = "This was done under another account than the one that is signed in now."
+    remedy = "It waits on the device: sign in with the account it was done under."
 
 
 class NoPost(Refused):
@@ -117,6 +125,9 @@ class Needs:
         actor = await actor_of(request)
         if actor is None:
             raise SignedOut("session")
+        # What waited on a device is sent as whoever did it, or not at all.
+        if request.headers.get(DONE_BY, str(actor.account)) != str(actor.account):
+            raise SomebodyElse("account")
         if not actor.holdings:
             raise NoPost("post")
         if not actor.may(self.permission):

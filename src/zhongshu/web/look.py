@@ -102,6 +102,7 @@ def environment() -> Environment:
     made: dict[str, Any] = {
         "_": _gettext,
         "word": _word,
+        "words_of": _words_of,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
     }
@@ -139,6 +140,12 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 def _word(context: Context, family: str, key: str) -> str:
     """Return the word for a stage, an act, an outcome… in the page's language."""
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
+
+
+@pass_context
+def _words_of(context: Context, family: str) -> dict[str, str]:
+    """Return all words of a family, for a script that shows values it does not know yet."""
+    return {key: said(text, context["lang"]) for key, text in WORDS[family].items()}
 
 
 @pass_context

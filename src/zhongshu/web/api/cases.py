@@ -9,23 +9,26 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from zhongshu.core.access import NEEDS, Actor, Forbidden, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
 from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse, same
+from zhongshu.flow import acts, browse, photos, same
 from zhongshu.flow.city import City
+from zhongshu.flow.once import once
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
 from zhongshu.store.db import Tx
 from zhongshu.web import wanted
+from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.answer import answer
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["cases"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -38,10 +41,14 @@ FIELDS: dict[Act, tuple[str, ...]] = {
     Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
+#: What the photos of an act show, where they do not say it themselves.
+_STEPS: dict[Act, str] = {Act.HANDLE: "after"}
 
 
 class ActIn(BaseModel):
-    """What comes with an act; `version` refuses it (409) when the case has moved on."""
+    """What comes with an act; `version` refuses it (409) when the case has moved on. `done_at`
+    is when it was done by a device that had no net; photos come with the act or not at all.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,6 +57,8 @@ class ActIn(BaseModel):
     cause: str = ""
     note: str = ""
     version: int | None = None
+    done_at: AwareDatetime | None = None
+    photos: list[PhotoIn] = []
     unit: str | None = None
     category: str | None = None
     condition: int | None = None
@@ -246,16 +255,29 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
 
 
 @router.post("/cases/{number}/acts/{act}", response_model=dict[str, Any])
-def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> Response:
-    """Do one act; the answer is the case after it, with the acts that may follow."""
+def do(
+    number: str, act: str, body: ActIn, actor: Reader, hub: TheHub, idempotency_key: RetryKey = None
+) -> Response:
+    """Do one act; the answer is the case after it, with the acts that may follow. The same
+    `Idempotency-Key` with the same body is answered as the first time, and not done again.
+    """
     try:
         what = Act(act)
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
-    city = hub.city()
+    city, now = hub.city(), hub.clock()
+    form, taken = form_of(body, city), shots(body.photos, step=_STEPS.get(what, "check"), now=now)
     with hub.db.seeing(actor.sight) as tx:
-        after = done(tx, hub, actor, number, what, form_of(body, city))
-    return answer(with_acts(after, actor, city))
+
+        def act_once() -> dict[str, Any]:
+            after = done(tx, hub, actor, number, what, form)
+            photos.keep(tx, after.id, taken)
+            return with_acts(after, actor, city)
+
+        said = once(
+            tx, actor.account, idempotency_key, sent(number, act, body), at=now, do=act_once
+        )
+    return answer(said)
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
@@ -290,6 +312,7 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         cause=body.cause,
         note=body.note[:2000],
         version=body.version,
+        done_at=body.done_at,
         unit=unit.id if unit else None,
         category=body.category or None,
         condition=body.condition,

@@ -6,19 +6,23 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Case
 from zhongshu.core.procedures import PATHS, Move, NoSuchMove, Procedure, ProcedureKind
 from zhongshu.core.values import UnitId
-from zhongshu.flow import browse, proceedings
+from zhongshu.flow import browse, photos, proceedings
 from zhongshu.flow.city import City
+from zhongshu.flow.once import once
 from zhongshu.store import procedures as store
 from zhongshu.store.db import Tx
+from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["casework"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -40,6 +44,7 @@ class SaidIn(BaseModel):
     review_at: str = ""
     until: str = ""
     rating: int | None = None
+    photos: list[PhotoIn] = []
 
 
 @router.get("/cases/{number}/clocks")
@@ -84,13 +89,26 @@ def begin(number: str, kind: str, body: SaidIn, actor: Reader, hub: TheHub) -> d
 
 @router.post("/cases/{number}/procedures/{identity}/{move}")
 def take(
-    number: str, identity: int, move: str, body: SaidIn, actor: Reader, hub: TheHub
-) -> dict[str, Any]:
-    """Take a step of a procedure; the answer is the procedure after it."""
-    with hub.db.seeing(actor.sight) as tx:
+    number: str, identity: int, move: str, body: SaidIn, actor: Reader, hub: TheHub,
+    idempotency_key: RetryKey = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Take a step of a procedure; the answer is the procedure after it. The same
+    `Idempotency-Key` with the same body is answered as the first time.
+    """
+    now = hub.clock()
+    pictures = shots(body.photos, step="check", now=now)
+
+    def take_once() -> dict[str, Any]:
         case = taken(tx, hub, actor, number, identity, move, body)
+        photos.keep(tx, case.id, pictures)
         after = next(p for p in store.of_case(tx, case.id) if p.id == identity)
-    return as_json(after, case, actor, hub.city())
+        return jsonable_encoder(as_json(after, case, actor, hub.city()))
+
+    with hub.db.seeing(actor.sight) as tx:
+        return once(
+            tx, actor.account, idempotency_key, sent(number, f"{identity}/{move}", body), at=now,
+            do=take_once,
+        )  # fmt: skip
 
 
 def begun(
@@ -143,7 +161,7 @@ def said(body: SaidIn, city: City) -> dict[str, Any]:
     """Return what was said, cleaned: texts cut to a length, moments with their offset."""
     given: dict[str, Any] = {
         name: value.strip()[:2000] if isinstance(value, str) else value
-        for name, value in body.model_dump(exclude={"unit"}).items()
+        for name, value in body.model_dump(exclude={"unit", "photos"}).items()
         if value not in (None, "")
     }
     for name in ("review_at", "until"):

@@ -18,13 +18,14 @@ from zhongshu.core.cases import Act, Case
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.intake import Draft, typed_code
 from zhongshu.core.values import Refused
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, photos
 from zhongshu.flow.intake import Receipt, receive
 from zhongshu.web.answer import answer
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField, problem
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["reports"])
 #: How many lines of a bulk stream are written in one transaction.
@@ -54,6 +55,7 @@ class ReportIn(BaseModel):
     source: str = ""
     key: str | None = None
     joins: str = ""
+    photos: list[PhotoIn] = []
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -73,11 +75,27 @@ async def create_report(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Response:  # fmt: skip
     """Take one report in. The same `Idempotency-Key` with the same body is the same report."""
-    draft = draft_of(body, source=f"api:{actor.account}", key=idempotency_key)
+    receipt = await filed(request, actor, body, idempotency_key)
+    return answer(receipt_json(receipt), status=200 if receipt.again else 201)
+
+
+async def filed(request: Request, actor: Actor, body: ReportIn, key: str | None) -> Receipt:
+    """Take one report in with its photos, or refuse it."""
+    hub: Hub = request.app.state.hub
+    draft = draft_of(body, source=f"api:{actor.account}", key=key)
+    pictures = await asyncio.to_thread(shots, body.photos, step="report", now=hub.clock())
     receipt = await request.app.state.gatherer.send(draft)
     if isinstance(receipt, Refused):
         raise receipt
-    return answer(receipt_json(receipt), status=200 if receipt.again else 201)
+    if pictures:
+        # A retry brings them again: what the first time did not get to keep is kept now.
+        await asyncio.to_thread(_keep, hub, receipt, pictures)
+    return receipt
+
+
+def _keep(hub: Hub, receipt: Receipt, pictures: list[photos.Shot]) -> None:
+    with hub.db.transaction() as tx:
+        photos.keep(tx, receipt.case, pictures, report=receipt.report)
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
