@@ -520,6 +520,7 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
             tx, password=password, now=main.clock(), random=secrets.token_bytes,
             said=status.update,
         )  # fmt: skip
+    demo_build.tell(hub.db, now=main.clock())
     out.print(
         f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]"
     )

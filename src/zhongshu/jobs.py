@@ -1,4 +1,4 @@
-"""Work that nobody waits for: deadlines that pass; contacts, photos and answers whose time is up.
+"""Work that nobody waits for: deadlines that pass, people to be told, what has had its time.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -6,19 +6,21 @@ that talks to the outside.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, once, proceedings, waiting
+from zhongshu.flow import acts, contacts, ladder, notices, once, proceedings, waiting
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
+log = logging.getLogger("zhongshu")
 DEADLINES_EVERY_S = 2.0
+TELLING_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
 LETTING_GO_EVERY_S = 120.0
 
@@ -33,6 +35,8 @@ def run(
     """Start the loops; they end soon after ``stop`` is set."""
     loops = (
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
+        (TELLING_EVERY_S, lambda: _telling(db, city, clock)),
+        (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock))),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
         (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
     )
@@ -47,10 +51,27 @@ def run(
 
 def _loop(every_s: float, work: Callable[[], None], stop: threading.Event) -> None:
     while not stop.is_set():
-        # The database may be restarting; what is due stays due.
-        with suppress(psycopg.Error, PoolTimeout):
+        try:
             work()
+        except (psycopg.Error, PoolTimeout):
+            pass  # the database may be restarting; what is due stays due
+        except Exception:
+            # Said in the log, and tried again: no loop may end and be missed by nobody.
+            log.exception("work in the background failed")
         stop.wait(every_s)
+
+
+class _WhenChanged:
+    """Work that is done once, and again whenever the city's own data moved."""
+
+    def __init__(self, city: Callable[[], City], work: Callable[[], None]) -> None:
+        self._city, self._work, self._done = city, work, -1
+
+    def __call__(self) -> None:
+        version = self._city().version
+        if version != self._done:
+            self._work()
+            self._done = version
 
 
 def _deadlines(
@@ -64,9 +85,30 @@ def _deadlines(
         proceedings.notice_late(tx, city(), at=clock())
 
 
+def _telling(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    """Let the readers of the ledger come up to its end: first who presses, then who tells."""
+    for follow in (
+        lambda tx: ladder.press(tx, city(), at=clock()),
+        lambda tx: notices.follow(tx, city(), now=clock()),
+    ):
+        more = True
+        while more:
+            with db.transaction() as tx:
+                more = follow(tx) > 0
+
+
+def _idle_rules(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        notices.tell_idle_rules(tx, city(), now=clock())
+
+
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
+    more = True
+    while more:
+        with db.transaction() as tx:
+            more = notices.forget(tx, now=clock()) > 0
 
 
 def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:

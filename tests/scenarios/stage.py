@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.factories import KEY, NOW, same_random
 from tests.scenarios.book import ZONE, Scenario, Step
 from zhongshu.core.dispatch import DutyRule
-from zhongshu.flow import acts, proceedings, signin
+from zhongshu.flow import acts, ladder, notices, proceedings, signin
 from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
 from zhongshu.store import city as city_store
@@ -24,6 +24,7 @@ MORE = (
     ("will", "handler", None, "U2"), ("sue", "supervisor", None, None),
     ("sam", "supervisor", None, None), ("gina", "grid_lead", "N", None),
     ("carl", "checker", None, None), ("dora", "dispatcher", None, None),
+    ("nick", "supervisor", "N", None), ("uma", "supervisor", None, "U1"),
 )  # fmt: skip
 HOLIDAYS = {f"2026-10-{d:02d}": "holiday" for d in range(1, 8)} | {"2026-10-10": "workday", "2026-12-31": "holiday"}  # fmt: skip
 
@@ -52,6 +53,10 @@ def furnish(tx: Tx) -> None:
         ),
     )  # fmt: skip
     city_store.changed(tx)
+
+
+#: How each reader of the ledger calls the moment it is given.
+_NOW = {ladder.press: "at", notices.follow: "now"}
 
 
 class Stage:
@@ -84,6 +89,11 @@ class Stage:
                 pass
         with self.db.transaction() as tx:
             proceedings.notice_late(tx, self.hub.city(), at=self.now)
+        for read in (ladder.press, notices.follow):
+            more = True
+            while more:
+                with self.db.transaction() as tx:
+                    more = read(tx, self.hub.city(), **{_NOW[read]: self.now}) > 0  # type: ignore[operator]
 
     def headers(self, who: str) -> dict[str, str]:
         if who not in self.keys:
@@ -137,6 +147,8 @@ class Stage:
             values["into"] = self.numbers[values["into"]]
         if "rating" in values:
             values["rating"] = int(values["rating"])
+        if "level" in values:
+            values["level"] = int(values["level"])
         if "version" in values:
             values["version"] = int(values["version"])
         return values
@@ -176,6 +188,11 @@ class Stage:
         number = self.numbers[step.case]
         if name == "joined":
             return number if self.joined else "no"
+        if name.startswith(("told.", "held.")):
+            return self._told(name)
+        if name.startswith("level."):
+            all_of_it = self.get(f"cases/{number}/procedures")["procedures"]
+            return [p["level"] for p in all_of_it if p["kind"] == name.removeprefix("level.")][-1]
         if name.startswith("clock."):
             _, kind, *rest = name.split(".")
             clock = {c["kind"]: c for c in self.get(f"cases/{number}/clocks")}.get(kind, {})
@@ -194,6 +211,21 @@ class Stage:
             return [a["act"] for a in mine["acts"]]
         value = case[{"due": "due_at", "overdue": "overdue_at", "held": "held_at"}.get(name, name)]
         return self.local(value["code"] if isinstance(value, dict) else value)
+
+    def _told(self, name: str) -> Any:
+        """Return what somebody is told and has not read: kinds, and rungs of clocks as
+        `handle/overdue`; how many more the quiet hours hold back; `told.X.new` empties the list.
+        """
+        what, who, *rest = name.split(".")
+        answer = self.get("notices?unread=1&limit=200", who)
+        if what == "held":
+            return answer["waiting"]
+        if rest == ["new"]:
+            self.client.post("/api/v1/notices/read", json={"all": True}, headers=self.headers(who))
+        return [
+            f"{n['says']['clock']}/{n['says']['rung']}" if n["kind"] == "clock" else n["kind"]
+            for n in answer["notices"]
+        ]
 
     @staticmethod
     def local(value: Any) -> Any:

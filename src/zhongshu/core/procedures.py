@@ -14,10 +14,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from zhongshu.core.access import Permission
+from zhongshu.core.access import Holding, Permission
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
 from zhongshu.core.cases.lifecycle import Case, Stage
-from zhongshu.core.values import AccountId, CaseId, Refused, UnitId
+from zhongshu.core.values import AccountId, CaseId, Name, Refused, UnitId
 
 P = Permission
 
@@ -72,12 +72,14 @@ class StepRule:
     """One lawful step: where it leads, who may take it, what it must say.
 
     ``ends`` closes the procedure. ``fresh`` asks for a hand that took no earlier step of it.
+    What it ``may`` say besides has a usual value where it is not said.
     """
 
     to: str
     needs: P
     at: Whose = Whose.CASE
     asks: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
     ends: bool = False
     fresh: bool = False
 
@@ -146,10 +148,10 @@ PATHS: Mapping[tuple[ProcedureKind, str, Move], StepRule] = MappingProxyType(
         (ProcedureKind.CALL, "finished", Move.RATE): StepRule(to="finished", needs=P.CASE_CALL, asks=("rating",), ends=True),
         (ProcedureKind.CALL, "finished", Move.ANSWER): StepRule(to="finished", needs=_WORK, at=Whose.UNIT, asks=("rating",), ends=True),
 
-        (ProcedureKind.SUPERVISION, "", Move.OPEN): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason", "until")),
+        (ProcedureKind.SUPERVISION, "", Move.OPEN): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason", "until"), may=("level",)),
         (ProcedureKind.SUPERVISION, "open", Move.ANSWER): StepRule(to="answered", needs=_WORK, asks=("result",)),
-        (ProcedureKind.SUPERVISION, "open", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
-        (ProcedureKind.SUPERVISION, "answered", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",)),
+        (ProcedureKind.SUPERVISION, "open", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",), may=("until",)),
+        (ProcedureKind.SUPERVISION, "answered", Move.RAISE): StepRule(to="open", needs=P.CASE_SUPERVISE, asks=("reason",), may=("until",)),
         (ProcedureKind.SUPERVISION, "open", Move.LIFT): StepRule(to="lifted", needs=P.CASE_SUPERVISE, asks=("reason",), ends=True),
         (ProcedureKind.SUPERVISION, "answered", Move.LIFT): StepRule(to="lifted", needs=P.CASE_SUPERVISE, ends=True),
 
@@ -177,6 +179,34 @@ DECIDED_WITHIN: Mapping[ProcedureKind, str] = MappingProxyType(
         ProcedureKind.DISPUTE: "3wd", ProcedureKind.RECHECK: "5wd", ProcedureKind.APPEAL: "5wd",
     }
 )  # fmt: skip
+
+
+class Reach(StrEnum):
+    """How far a supervisor's post has to reach to press at a level."""
+
+    ANY = "any"  # any post that covers the case
+    AREA = "area"  # a post on an area or for the whole city: from outside the unit
+    CITY = "city"  # a post for the whole city
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisionLevel:
+    """One level of supervision (督办): who may press so hard, and how soon an answer is due
+    where nobody says another moment.
+    """
+
+    number: int
+    name: Name
+    reach: Reach
+    within: str
+
+
+#: From the mildest on. An answer that is late climbs to the next by itself.
+LEVELS: tuple[SupervisionLevel, ...] = (
+    SupervisionLevel(number=1, name=Name("一般督办", "Ordinary"), reach=Reach.ANY, within="1wd"),
+    SupervisionLevel(number=2, name=Name("重点督办", "Pressing"), reach=Reach.AREA, within="4wh"),
+    SupervisionLevel(number=3, name=Name("挂牌督办", "Of the city"), reach=Reach.CITY, within="2wh"),
+)  # fmt: skip
 MOST_EXTENSIONS = 2
 LONGEST_HOLD = timedelta(days=366)
 
@@ -202,6 +232,26 @@ class Procedure:
     @property
     def open(self) -> bool:
         return self.ended_at is None
+
+    @property
+    def level(self) -> int:
+        """The level of a supervision; 0 for every other kind."""
+        return int(self.said.get("level", 1)) if self.kind is ProcedureKind.SUPERVISION else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcedureFilter:
+    """What somebody looks for among procedures. Nothing said: all that are open.
+
+    ``units`` are those a procedure speaks to, or that lead its case; ``late`` asks for those
+    due before a moment.
+    """
+
+    kind: str = ""
+    level: int | None = None
+    units: frozenset[UnitId] = frozenset()
+    late: datetime | None = None
+    ended: bool = False
 
 
 class NotNow(Refused):
@@ -262,6 +312,17 @@ class TooFar(Refused):
     remedy = "Choose an earlier moment that is still to come."
 
 
+class NoSuchLevel(Refused):
+    message = "%(field)s: there is no level of supervision “%(value)s”."
+    remedy = "Choose 1, 2 or 3; the highest is raised no further."
+
+
+class TooHigh(Refused):
+    status: ClassVar[int] = 403
+    message = "Supervision at level %(value)s is not for this post."
+    remedy = "Level 2 needs a supervisor of an area or of the city, level 3 one of the whole city."
+
+
 def begun(
     case: Case, kind: ProcedureKind, others: tuple[Procedure, ...], *, id: int, at: datetime,
     by: AccountId | None, unit: UnitId | None = None, due_at: datetime | None = None,
@@ -284,6 +345,9 @@ def begun(
         _extendable(case, at)
     if kind is ProcedureKind.HOLD:
         _holdable(case, said, at)
+    if kind is ProcedureKind.SUPERVISION:
+        level_of(said.get("level", 1))
+        _within("until", said["until"], at, at + LONGEST_HOLD)
     return Procedure(
         id=id, case=case.id, kind=kind, state=path.to, opened_at=at, unit=unit, due_at=due_at,
         hands=() if by is None else (by,), said=dict(said),
@@ -327,12 +391,47 @@ def moved(
         _running(case)
     if (procedure.kind, move) == (ProcedureKind.HOLD, Move.REVIEW):
         _within("review_at", said["review_at"], at, _date(procedure.said["until"]))
+    if move is Move.RAISE:
+        level_of(procedure.level + 1)
+        _within("until", said["until"], at, at + LONGEST_HOLD)
     return replace(
         procedure, state=path.to, ended_at=(procedure.ended_at or at) if path.ends else None,
         hands=procedure.hands if by is None or by in procedure.hands else (*procedure.hands, by),
         unit=unit or procedure.unit, said=_joined(procedure, move, said),
-        due_at=_date(said["review_at"]) if move is Move.REVIEW else procedure.due_at,
+        **_pressed(procedure, move, said),
     )  # fmt: skip
+
+
+def _pressed(procedure: Procedure, move: Move, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a step does to the moment something is due by: a review and a raise set a
+    new one, and an answered supervision waits for nobody but the supervisor.
+    """
+    if move is Move.REVIEW:
+        return {"due_at": _date(said["review_at"])}
+    if move is Move.RAISE:
+        return {"due_at": _date(said["until"]), "late_at": None}
+    if procedure.kind is ProcedureKind.SUPERVISION and move is Move.ANSWER:
+        return {"due_at": None}
+    return {}
+
+
+def level_of(number: int) -> SupervisionLevel:
+    """Return a level of supervision by its number."""
+    if not 1 <= number <= len(LEVELS):
+        raise NoSuchLevel("level", number)
+    return LEVELS[number - 1]
+
+
+def reaches(level: SupervisionLevel, held: Holding) -> bool:
+    """Say whether a post that may supervise a case may do so at a level."""
+    whole_city = held.area is None and not held.units
+    match level.reach:
+        case Reach.ANY:
+            return True
+        case Reach.AREA:
+            return whole_city or held.area is not None
+        case Reach.CITY:
+            return whole_city
 
 
 def moves(procedure: Procedure) -> tuple[Move, ...]:
@@ -345,7 +444,9 @@ def moves(procedure: Procedure) -> tuple[Move, ...]:
 def _joined(procedure: Procedure, move: Move, said: Mapping[str, Any]) -> dict[str, Any]:
     """Keep what earlier steps said; what is said again under the same name goes under its step."""
     fresh = {name: value for name, value in said.items() if value not in (None, "")}
-    level = {"level": int(procedure.said.get("level", 1)) + 1} if move is Move.RAISE else {}
+    level = (
+        {"level": procedure.level + 1, "until": fresh.pop("until")} if move is Move.RAISE else {}
+    )
     if move is Move.REVIEW:
         return {**procedure.said, **fresh}
     return {

@@ -25,12 +25,12 @@ from zhongshu.core.values import AccountId, CaseId
 from zhongshu.demo import ground, people
 from zhongshu.demo.life import next_act
 from zhongshu.demo.voices import Crowd
-from zhongshu.flow import acts, areas, assets
+from zhongshu.flow import acts, areas, assets, notices
 from zhongshu.flow.city import City, load
 from zhongshu.link.holidays import china
 from zhongshu.store import cases, catalogues, reports, tasks
 from zhongshu.store import city as store
-from zhongshu.store.db import Tx
+from zhongshu.store.db import Database, Tx
 
 SEED = 20261124
 DAYS = 30
@@ -89,6 +89,16 @@ def build(
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.
     acts.climb(tx, at=now)
+
+
+def tell(db: Database, *, now: datetime) -> None:
+    """Let the reader that tells come up to now; of the past only the last day is news."""
+    with db.transaction() as tx:
+        city = load(tx, on=now.date())
+    more = True
+    while more:
+        with db.transaction() as tx:
+            more = notices.follow(tx, city, now=now, since=now - timedelta(days=1), limit=5000) > 0
 
 
 def found(tx: Tx) -> Built:

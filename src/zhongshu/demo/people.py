@@ -9,9 +9,9 @@ from zhongshu.core.access import Duty
 from zhongshu.core.catalogue import Category
 from zhongshu.core.dispatch import DutyRule
 from zhongshu.core.grid import CHAIN, Area
-from zhongshu.core.values import AccountId, Name, UnitId
+from zhongshu.core.values import AccountId, Name, PostId, UnitId
 from zhongshu.flow.signin import hashed_password
-from zhongshu.store import accounts
+from zhongshu.store import accounts, notices
 from zhongshu.store import city as store
 from zhongshu.store.db import Tx
 
@@ -98,7 +98,11 @@ def add_people(
     units: Mapping[str, UnitId],
     now: datetime,
 ) -> dict[str, AccountId]:
-    """Write posts for every grid and community, and the accounts one can sign in with."""
+    """Write posts for every grid and community, and the accounts one can sign in with.
+
+    Offices have accounts nobody signs in with, so that what climbs finds somebody above; grid
+    leads and estate branches are vacant on purpose, and the ladder says so.
+    """
     hashed = hashed_password(password)
     people: dict[str, AccountId] = {}
     for login, (zh, en, duty) in SIGN_INS.items():
@@ -106,6 +110,9 @@ def add_people(
         area = areas["grid"][0].id if duty is Duty.GRID_LEAD else None
         post = accounts.add_post(tx, duty=duty, name_zh=zh, name_en=en, area=area)
         accounts.appoint(tx, people[login], post, at=now)
+        if duty not in (Duty.GRID_LEAD, Duty.ADMIN):
+            # The desks are staffed at night; everybody else has quiet hours.
+            notices.set_quiet(tx, None, post=post)
     for grid in areas["grid"]:
         for duty, zh, en in (
             (Duty.GRID_LEAD, "网格长", "Grid lead"),
@@ -114,20 +121,44 @@ def add_people(
             accounts.add_post(
                 tx, duty=duty, name_zh=zh, name_en=en, area=grid.id, phone="000-12345"
             )
+        _chain(tx, "grid", grid)
     for community in areas["community"]:
-        for kind in CHAIN:
-            accounts.add_post(
-                tx,
-                duty=Duty(kind.code),
-                name_zh=kind.name.zh,
-                name_en=kind.name.en,
-                area=community.id,
-            )
+        for post in _chain(tx, "community", community):
+            office = accounts.add(
+                tx, login=f"community-{community.code}", name=f"{community.name.zh}党组织",
+                password_hash=None,
+            )  # fmt: skip
+            accounts.appoint(tx, office, post, at=now)
+    for street in areas["subdistrict"]:
+        room = accounts.add(
+            tx, login=f"street-{street.code}", name=f"{street.name.zh}值班室", password_hash=None
+        )
+        post = accounts.add_post(
+            tx, duty=Duty.GRID_LEAD, name_zh="街道值班室", name_en="Subdistrict duty room",
+            area=street.id, phone="000-12345",
+        )  # fmt: skip
+        accounts.appoint(tx, room, post, at=now)
     for unit in units.values():
-        accounts.add_post(
+        post = accounts.add_post(
             tx, duty=Duty.HANDLER, name_zh="值班处置岗", name_en="Duty handler", unit=unit
         )
+        accounts.appoint(tx, people["handler"], post, at=now)
+    notices.set_quiet(tx, None, duty=Duty.HANDLER)
     return people
+
+
+def _chain(tx: Tx, level: str, area: Area) -> list[PostId]:
+    """Write the posts of the organisation chain that belong on an area of a level; the demo
+    city has no micro-grids, so their steps stand beside the estate's.
+    """
+    levels = {"grid": ("grid", "micro_grid")}.get(level, (level,))
+    return [
+        accounts.add_post(
+            tx, duty=Duty(kind.code), name_zh=kind.name.zh, name_en=kind.name.en, area=area.id
+        )
+        for kind in CHAIN
+        if kind.level in levels
+    ]
 
 
 def _bureau(unit_type: str) -> str:

@@ -12,10 +12,11 @@ from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
 from zhongshu.core.cases.clocks import Clock
+from zhongshu.core.cases.voices import STEPS, heard_by
 from zhongshu.core.dispatch import Pick
-from zhongshu.core.facts import Fact
+from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.place import Point, metres, neighbours, tile
-from zhongshu.core.procedures import Procedure
+from zhongshu.core.procedures import Procedure, ProcedureFilter
 from zhongshu.core.values import CaseId
 from zhongshu.flow import acts, same
 from zhongshu.flow.city import City
@@ -197,8 +198,33 @@ def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Procedures:
+    """One page of procedures, their cases, and where the next page begins."""
+
+    procedures: Sequence[Procedure]
+    cases: Mapping[CaseId, Case]
+    next: Key | None
+
+
+def listed(
+    tx: Tx, sight: Sight, wanted: ProcedureFilter, *, after: Key | None, limit: int
+) -> Procedures:
+    """Return one page of the procedures of cases in sight that are wanted."""
+    found = procedures.page(tx, sight, wanted, after=after, limit=limit + 1)
+    page = found[:limit]
+    about = cases.in_sight(tx, sight, sorted({p.case for p in page}))
+    return Procedures(
+        procedures=page, cases={case.id: case for case in about},
+        next=Key(page[-1].due_at, page[-1].id) if len(found) > limit else None,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a tracking code shows: the way of the case, without a name in it."""
+    """What a tracking code shows: the way of the matter, without a name in it.
+
+    Of a merged case the way is its own and that of the case it goes on as.
+    """
 
     code: str
     case: Case
@@ -212,6 +238,10 @@ class Progress:
         """The case the work is done on: the one it was merged into, where it was."""
         return self.survivor or self.case
 
+    def own(self, fact: Fact) -> bool:
+        """Say whether a step that names a report names this one."""
+        return fact.says.get("report") in (None, self.voice.id)
+
 
 def progress(tx: Tx, code: str) -> Progress:
     """Return how far the matter of a report has come."""
@@ -221,11 +251,25 @@ def progress(tx: Tx, code: str) -> Progress:
     own = cases.get(tx, voice.case_id)
     assert own is not None
     survivor = cases.get(tx, own.merged_into) if own.merged_into is not None else None
-    current = survivor or own
+    both = [own.id] if survivor is None else [own.id, survivor.id]
+    stories = facts.of_cases(tx, both)
+    steps = sorted(
+        (f for story in stories.values() for f in story if f.kind in STEPS - {Kind.SPLIT}),
+        key=lambda f: (f.at, f.case, f.seq),
+    )
+    photos = [photo for case_id in both for photo in vault.photos_of(tx, case_id)]
     return Progress(
-        code=code, case=own, survivor=survivor, facts=facts.of_case(tx, current.id), voice=voice,
-        photos=[p for p in vault.photos_of(tx, current.id) if p.report_id == voice.id or p.step == "after"],
+        code=code, case=own, survivor=survivor, facts=steps, voice=voice,
+        photos=[p for p in photos if p.report_id == voice.id or p.step == "after"],
     )  # fmt: skip
+
+
+def voices_of(tx: Tx, fact: Fact) -> Sequence[reports.Voice]:
+    """Return the reports that are to be told of a fact, as things stood when it happened."""
+    story = facts.of_case(tx, fact.case, limit=fact.seq)
+    merged = sorted({f.says["case"] for f in story if f.kind is Kind.ABSORBED})
+    others = facts.of_cases(tx, merged)
+    return reports.by_ids(tx, sorted(heard_by(fact, story, others)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

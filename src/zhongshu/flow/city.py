@@ -20,7 +20,9 @@ from zhongshu.core.cases.matching import SameRules
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess
 from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
+from zhongshu.core.escalation import ladder
 from zhongshu.core.grid import Level, Locator, Tree
+from zhongshu.core.notices import Rules, tellings
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, CategoryId, Name, UnitId
 from zhongshu.store import catalogues
@@ -123,6 +125,14 @@ class City:
             r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
         ]
         return rules[0].unit if rules else None
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Whom the city tells: the usual tables, with the rows it has changed."""
+        return Rules(
+            ladder=ladder(self.said.get("ladder", {})),
+            tellings=tellings(self.said.get("tellings", {})),
+        )
 
     def pick(self, case: Case, *, at: datetime) -> Pick | None:
         """Return the unit the duty rules name for a case; where its category has become

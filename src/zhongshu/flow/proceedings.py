@@ -8,19 +8,25 @@ from datetime import datetime
 from typing import Any
 
 from zhongshu.core.access import Actor, Forbidden, NotFound
+from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Act, Case, Stage, with_unit
 from zhongshu.core.cases.clocks import Tick
 from zhongshu.core.facts import By
 from zhongshu.core.procedures import (
+    LEVELS,
     PATHS,
     Move,
     Procedure,
     ProcedureKind,
     StepRule,
+    SupervisionLevel,
+    TooHigh,
     Whose,
+    level_of,
     may_begin,
     moved,
     moves,
+    reaches,
 )
 from zhongshu.core.values import UnitId
 from zhongshu.flow import acts, pending
@@ -53,6 +59,8 @@ def take(
     if place is None:
         raise NotFound("procedure", identity)
     before = everything[place]
+    if move is Move.RAISE and not said.get("until"):
+        said = {**said, "until": answer_due(city, case, before.level + 1, at).isoformat()}
     after = moved(before, move, case, at=at, by=by.account, said=said, unit=unit)
     everything[place] = after
     procedures.save(tx, after)
@@ -61,19 +69,45 @@ def take(
     return _consequence(tx, city, case, after, move, by, at)
 
 
+def answer_due(city: City, case: Case, level: int, at: datetime) -> datetime:
+    """Return by when a supervision at a level is to be answered, where nobody says otherwise."""
+    return due(city.hours(case.unit), at, parse_limit(level_of(level).within))
+
+
 def path_of(procedure: Procedure, move: Move) -> StepRule | None:
     return PATHS.get((procedure.kind, procedure.state, move))
 
 
-def post_for(actor: Actor, path: StepRule, case: Case, unit: UnitId | None) -> By:
-    """Return who acts through the post that allows a step, or refuse."""
+def post_for(
+    actor: Actor, path: StepRule, case: Case, unit: UnitId | None,
+    level: SupervisionLevel | None = None,
+) -> By:  # fmt: skip
+    """Return who acts through the post that allows a step, or refuse. A ``level`` of
+    supervision asks for a post that reaches so far.
+    """
     there = path.at is Whose.UNIT
-    post = actor.acting(
-        path.needs, area_code=None if there else case.area_code, unit=unit if there else case.unit
-    )
+    area_code, lead = (None, unit) if there else (case.area_code, case.unit)
+    post = actor.acting(path.needs, area_code=area_code, unit=lead)
     if post is None:
         raise Forbidden("permission", path.needs.value)
+    if level is not None:
+        far = replace(actor, holdings=tuple(h for h in actor.holdings if reaches(level, h)))
+        post = far.acting(path.needs, area_code=area_code, unit=lead)
+        if post is None:
+            raise TooHigh("level", level.number)
     return By(account=actor.account, post=post)
+
+
+def level_asked(
+    kind: ProcedureKind, move: Move, procedure: Procedure | None, said: Mapping[str, Any]
+) -> SupervisionLevel | None:
+    """Return the level of supervision a step presses at or takes away; None for other steps."""
+    if kind is not ProcedureKind.SUPERVISION:
+        return None
+    if procedure is None:
+        return level_of(int(said.get("level", 1)))
+    now = procedure.level
+    return {Move.RAISE: level_of(min(now + 1, len(LEVELS))), Move.LIFT: level_of(now)}.get(move)
 
 
 def offered(procedure: Procedure, case: Case, actor: Actor) -> tuple[Move, ...]:
@@ -85,11 +119,27 @@ def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
     path = PATHS[procedure.kind, procedure.state, move]
     if path.fresh and actor.account in procedure.hands:
         return False
+    if move is Move.RAISE and procedure.level == len(LEVELS):
+        return False
     try:
-        post_for(actor, path, case, procedure.unit)
-    except Forbidden:
+        level = level_asked(procedure.kind, move, procedure, {})
+        post_for(actor, path, case, procedure.unit, level)
+    except (Forbidden, TooHigh):
         return False
     return True
+
+
+def levels_for(case: Case, actor: Actor) -> tuple[SupervisionLevel, ...]:
+    """Return the levels of supervision an actor may open on a case."""
+
+    def may(level: SupervisionLevel) -> bool:
+        try:
+            post_for(actor, PATHS[ProcedureKind.SUPERVISION, "", Move.OPEN], case, None, level)
+        except (Forbidden, TooHigh):
+            return False
+        return True
+
+    return tuple(level for level in LEVELS if may(level))
 
 
 def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind, ...]:
@@ -184,6 +234,13 @@ def notice_late(tx: Tx, city: City, *, at: datetime) -> int:
         case = cases.lock(tx, one.case)
         now = next((p for p in procedures.of_case(tx, one.case) if p.id == one.id), None)
         if case is None or now is None or not now.open or case.stage is Stage.MERGED:
+            continue
+        if now.kind is ProcedureKind.SUPERVISION and now.level < len(LEVELS):
+            # Nobody answered: it presses harder by itself, with a new moment.
+            take(
+                tx, city, case, now.id, Move.RAISE, by=By(rule="answer_late"), at=at,
+                said={"reason": "answer_late"},
+            )  # fmt: skip
             continue
         marked = replace(now, late_at=at)
         procedures.save(tx, marked)

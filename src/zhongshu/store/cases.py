@@ -150,6 +150,14 @@ def get(tx: Tx, case: CaseId) -> Case | None:
     return _one(tx, f"select {COLUMNS} from cases where id = %s", (case,))
 
 
+def in_sight(tx: Tx, sight: Sight, wanted: Sequence[CaseId]) -> list[Case]:
+    """Return those of these cases that are in sight, as lists have them."""
+    where = matching(sight, Filter())
+    where.add("id = any(%s)", list(wanted))
+    query = sql.SQL("select {} from cases where {}").format(sql.SQL(LISTED), where.sql)
+    return tx.cursor(row_factory=kwargs_row(case_of)).execute(query, where.values).fetchall()
+
+
 def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) -> list[Case]:
     """Return open cases in any of these squares and classes, oldest first.
 

@@ -158,6 +158,11 @@ class Where:
             self.add(column + " = any(%s)", list(values))
 
     @property
-    def sql(self) -> sql.SQL:
+    def text(self) -> LiteralString:
         """The conditions joined by ``and``; ``true`` when there are none."""
-        return sql.SQL(" and ".join(self._parts) or "true")
+        return " and ".join(self._parts) or "true"
+
+    @property
+    def sql(self) -> sql.SQL:
+        """The conditions, to be composed."""
+        return sql.SQL(self.text)

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
+from psycopg import sql
 from psycopg.rows import kwargs_row
 
-from zhongshu.core.procedures import Procedure, ProcedureKind
+from zhongshu.core.access import Sight
+from zhongshu.core.cases import Filter, Key
+from zhongshu.core.procedures import Procedure, ProcedureFilter, ProcedureKind
 from zhongshu.core.values import AccountId, CaseId, UnitId
-from zhongshu.store.db import Tx
+from zhongshu.store.cases import matching
+from zhongshu.store.db import Tx, Where
 
 _COLUMNS: LiteralString = (
     "id, case_id, kind, state, unit, opened_at, due_at, late_at, ended_at, hands, said"
@@ -81,6 +85,51 @@ def held_until(tx: Tx, *, at: datetime, limit: int = 200) -> Sequence[Procedure]
         " and ended_at is null and (said->>'until')::timestamptz <= %s order by id limit %s",
         (at, limit),
     )
+
+
+def page(
+    tx: Tx, sight: Sight, wanted: ProcedureFilter, *, after: Key | None, limit: int
+) -> list[Procedure]:
+    """Return one page of the procedures of cases in sight, what is due first first."""
+    where = _wanted(sight, wanted)
+    if after is not None and after.at is not None:
+        where.add("((p.due_at, p.id) > (%s, %s) or p.due_at is null)", after.at, after.id)
+    elif after is not None:
+        where.add("p.due_at is null and p.id > %s", after.id)
+    query = sql.SQL("select {} from procedures p where {} order by due_at, id limit %s").format(
+        sql.SQL(_COLUMNS), where.sql
+    )
+    cursor = tx.cursor(row_factory=kwargs_row(_procedure))
+    return cursor.execute(query, (*where.values, limit)).fetchall()
+
+
+def count_by_kind(tx: Tx, sight: Sight, wanted: ProcedureFilter) -> dict[str, int]:
+    """Return how many procedures of cases in sight are wanted, by kind."""
+    where = _wanted(sight, wanted)
+    query = sql.SQL(
+        "select kind, count(*) from procedures p where {} group by 1 order by 1"
+    ).format(where.sql)
+    return dict(tx.execute(query, where.values).fetchall())
+
+
+def _wanted(sight: Sight, wanted: ProcedureFilter) -> Where:
+    """Turn a filter and a sight into conditions on the table `procedures`, called p."""
+    where = Where()
+    where.add("p.ended_at is not null" if wanted.ended else "p.ended_at is null")
+    if wanted.kind:
+        where.add("p.kind = %s", wanted.kind)
+    if wanted.level is not None:
+        where.add(
+            "p.kind = 'supervision' and coalesce((p.said->>'level')::int, 1) = %s", wanted.level
+        )
+    if wanted.late is not None:
+        where.add("p.due_at < %s", wanted.late)
+    case = matching(sight, Filter())
+    if wanted.units:
+        case.add("(unit = any(%s) or p.unit = any(%s))", list(wanted.units), list(wanted.units))
+    # Inside, a name without its table is a column of the case.
+    where.add(f"exists (select from cases where id = p.case_id and {case.text})", *case.values)
+    return where
 
 
 def _procedure(

@@ -94,6 +94,14 @@ def of_case(tx: Tx, case: CaseId, *, limit: int = 200) -> list[Voice]:
     ).fetchall()
 
 
+def by_ids(tx: Tx, wanted: Sequence[ReportId]) -> list[Voice]:
+    """Return these reports, the oldest first."""
+    return _voices(
+        tx, f"select {_SHOWN} from reports where id = any(%s) order by reported_at, id",
+        (list(wanted),),
+    ).fetchall()  # fmt: skip
+
+
 def get(tx: Tx, report: ReportId) -> Voice | None:
     return _voices(tx, f"select {_SHOWN} from reports where id = %s", (report,)).fetchone()
 

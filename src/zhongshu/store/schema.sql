@@ -11,6 +11,7 @@ contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
 imports_id_seq as bigint start 1 by 1
+notices_id_seq as bigint start 1 by 1
 photos_id_seq as bigint start 1 by 1
 posts_id_seq as bigint start 1 by 1
 procedures_id_seq as bigint start 1 by 1
@@ -207,6 +208,20 @@ levels."overlay" boolean not null default false
 migrations.number integer not null
 migrations.name text not null
 migrations.at timestamp with time zone not null default now()
+notice_mutes.account bigint not null
+notice_mutes.kind text not null
+notices.id bigint not null identity d
+notices.account bigint
+notices.post bigint not null
+notices.case_id bigint
+notices.kind text not null
+notices.about text not null
+notices.urgent boolean not null default false
+notices.at timestamp with time zone not null
+notices.made_at timestamp with time zone not null
+notices.due_from timestamp with time zone not null
+notices.read_at timestamp with time zone
+notices.says jsonb not null default '{}'::jsonb
 patrols.area bigint not null
 patrols.day date not null
 patrols.seen integer not null default 1
@@ -227,6 +242,8 @@ posts.name_en text not null default ''::text
 posts.area bigint
 posts.unit bigint
 posts.phone text not null default ''::text
+posts.quiet_from time without time zone default '22:00:00'::time without time zone
+posts.quiet_until time without time zone default '07:00:00'::time without time zone
 procedures.id bigint not null identity d
 procedures.case_id bigint not null
 procedures.kind text not null
@@ -380,6 +397,14 @@ imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
 migrations: migrations_pkey PRIMARY KEY (number)
+notice_mutes: notice_mutes_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+notice_mutes: notice_mutes_pkey PRIMARY KEY (account, kind)
+notices: notices_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+notices: notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+notices: notices_check CHECK ((due_from >= made_at))
+notices: notices_kind_check CHECK ((kind = ANY (ARRAY['clock'::text, 'hazard'::text, 'dispatched'::text, 'part'::text, 'rework'::text, 'returned'::text, 'to_check'::text, 'decide'::text, 'decided'::text, 'supervised'::text, 'reopened'::text, 'joined'::text, 'late'::text, 'rule'::text])))
+notices: notices_pkey PRIMARY KEY (id)
+notices: notices_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
 patrols: patrols_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 patrols: patrols_pkey PRIMARY KEY (area, day)
 patrols: patrols_seen_check CHECK ((seen > 0))
@@ -389,6 +414,8 @@ photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
 photos: photos_step_check CHECK ((step = ANY (ARRAY['report'::text, 'before'::text, 'after'::text, 'check'::text])))
 posts: posts_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 posts: posts_check CHECK (((area IS NULL) OR (unit IS NULL)))
+posts: posts_check1 CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
+posts: posts_check2 CHECK ((quiet_from <> quiet_until))
 posts: posts_pkey PRIMARY KEY (id)
 posts: posts_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 procedures: procedures_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
@@ -483,10 +510,19 @@ CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
+CREATE UNIQUE INDEX notice_mutes_pkey ON public.notice_mutes USING btree (account, kind)
+CREATE INDEX notices_case ON public.notices USING btree (case_id) WHERE (case_id IS NOT NULL)
+CREATE INDEX notices_inbox ON public.notices USING btree (account, id DESC)
+CREATE INDEX notices_old ON public.notices USING btree (made_at)
+CREATE UNIQUE INDEX notices_once ON public.notices USING btree (account, about) WHERE (account IS NOT NULL)
+CREATE UNIQUE INDEX notices_pkey ON public.notices USING btree (id)
+CREATE INDEX notices_unread ON public.notices USING btree (account, due_from) WHERE (read_at IS NULL)
+CREATE UNIQUE INDEX notices_waiting ON public.notices USING btree (post, about) WHERE (account IS NULL)
 CREATE UNIQUE INDEX patrols_pkey ON public.patrols USING btree (area, day)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
 CREATE INDEX posts_area ON public.posts USING btree (area)
+CREATE INDEX posts_of_the_city ON public.posts USING btree (duty) WHERE ((area IS NULL) AND (unit IS NULL))
 CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
 CREATE INDEX posts_unit ON public.posts USING btree (unit)
 CREATE INDEX procedures_case ON public.procedures USING btree (case_id)

@@ -25,6 +25,8 @@ from zhongshu.web.api import (
     catalogue,
     city,
     field,
+    notices,
+    procedures,
     process,
     reports,
     same,
@@ -36,7 +38,7 @@ from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
-from zhongshu.web.pages import desk, door, signin, wall, workshop
+from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, wall, workshop
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import same as same_pages
@@ -71,7 +73,10 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, field, process, assets, catalogue, same, views, city):
+    for part in (
+        reports, cases, casework, field, process, assets, catalogue, same, notices, procedures,
+        views, city,
+    ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
@@ -84,6 +89,9 @@ def create_app(hub: Hub) -> FastAPI:
         same_pages,
         wall,
         workshop,
+        inbox,
+        ladder,
+        proceedings,
         signin,
     ):
         app.include_router(part.router)

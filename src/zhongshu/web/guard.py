@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from zhongshu.core.access import Actor, Forbidden, Permission
 from zhongshu.core.values import Refused
-from zhongshu.flow import signin
+from zhongshu.flow import notices, signin
 from zhongshu.store import accounts
 from zhongshu.web.hub import Hub
 
@@ -68,23 +68,27 @@ async def actor_of(request: Request) -> Actor | None:
     header = request.headers.get("authorization", "")
     cookie = request.cookies.get(cookie_name(https=_hub(request).https))
     actor: Actor | None = None
+    unread = 0
     if header.lower().startswith("bearer "):
         actor = await _machine(_hub(request), header[7:].strip().encode())
     elif cookie:
         _same_origin(request)
-        actor = await to_thread.run_sync(_person, _hub(request), cookie)
-    request.state.actor = actor
+        bell = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        actor, unread = await to_thread.run_sync(_person, _hub(request), cookie, bell)
+    request.state.actor, request.state.unread = actor, unread
     return actor
 
 
-def _person(hub: Hub, cookie: str) -> Actor | None:
+def _person(hub: Hub, cookie: str, bell: bool) -> tuple[Actor | None, int]:
     """Read a person's rights anew for each request: a session ended or a post taken away
-    counts at once.
+    counts at once. With a ``bell`` on the page, also how many notices wait.
     """
-    token = signin.token_hash(cookie_token(cookie))
+    token, now = signin.token_hash(cookie_token(cookie)), hub.clock()
     with hub.db.reading() as connection:
-        rows = accounts.held_by_session(connection, token, now=hub.clock())
-    return signin.actor_of(rows, hub.city())
+        rows = accounts.held_by_session(connection, token, now=now)
+        actor = signin.actor_of(rows, hub.city())
+        waiting = notices.unread(connection, actor, now=now) if bell and actor else 0
+    return actor, waiting
 
 
 async def _machine(hub: Hub, key: bytes) -> Actor | None:

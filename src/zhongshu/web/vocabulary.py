@@ -106,6 +106,7 @@ ASKS: Mapping[str, str] = {
     "result": N_("Result"), "owner": N_("Who keeps it"), "plan": N_("Plan"),
     "next_step": N_("Next step"), "review_at": N_("To be reviewed on"), "until": N_("Until"),
     "rating": N_("How good the help was (1 to 5)"), "level": N_("Level"),
+    "raise_reason": N_("Reason for raising it"),
 }  # fmt: skip
 CAUSES: Mapping[str, str] = {
     "not_ours": N_("not this unit's duty"), "no_power": N_("no power to act"),
@@ -161,6 +162,93 @@ LIMITS: Mapping[str, str] = {
     "wh1": N_("1 working hour"), "wh": N_("%(n)s working hours"),
     "wd1": N_("1 working day"), "wd": N_("%(n)s working days"),
 }  # fmt: skip
+AUDIENCES: Mapping[str, str] = {
+    "handlers": N_("handlers of the unit"), "asked_unit": N_("handlers of the unit asked"),
+    "unit_above": N_("supervisor over the unit"), "acceptors": N_("acceptors"),
+    "dispatchers": N_("dispatchers"), "checkers": N_("checkers"),
+    "grid_workers": N_("grid worker of the cell"), "area_lead": N_("grid lead of the cell"),
+    "area_above": N_("lead of the area above"),
+    "chain": N_("nearest post of the organisation chain"),
+    "chain_above": N_("next post up the organisation chain"),
+    "supervisors": N_("nearest supervisor"), "city": N_("supervisors of the city"),
+    "admins": N_("administrators"),
+}  # fmt: skip
+NOTICES: Mapping[str, str] = {
+    "clock": N_("Clocks"), "hazard": N_("Danger"), "dispatched": N_("New work"),
+    "part": N_("Asked of my unit"), "rework": N_("Rework"), "returned": N_("Returned"),
+    "to_check": N_("To be looked at"), "decide": N_("To be decided"), "decided": N_("Decided"),
+    "supervised": N_("Supervision"), "reopened": N_("Reopened"), "joined": N_("Reported again"),
+    "late": N_("Procedure late"), "rule": N_("Rule out of use"),
+}  # fmt: skip
+#: What is told of besides clocks; a sentence that stands alone in a list.
+HAPPENINGS: Mapping[str, str] = {
+    "hazard": N_("A case is dangerous"), "case:dispatched": N_("A case was sent to the unit"),
+    "case:returned": N_("A unit returned the case"),
+    "case:handled": N_("Reported as handled: somebody else has to check"),
+    "case:failed": N_("The check found it not done"),
+    "case:reopened": N_("A closed case was reopened"),
+    "case:revived": N_("A rejected case was taken up again"),
+    "case:joined": N_("Another report joined the case"),
+    "case:absorbed": N_("Another case was merged into it"),
+    "verify:asked": N_("Somebody has to look whether it is there"),
+    "verify:confirmed": N_("It is there as reported"), "verify:not_found": N_("Nothing was found there"),
+    "verify:cannot_check": N_("It could not be verified"), "verify:late": N_("Verification is late"),
+    "assist:asked": N_("A part is asked of the unit"), "assist:declined": N_("A part was declined"),
+    "assist:done": N_("A part is done"), "assist:withdrawn": N_("A part was taken back"),
+    "assist:late": N_("A part is late"),
+    "extension:asked": N_("An extension is asked for"), "extension:granted": N_("The extension was granted"),
+    "extension:refused": N_("The extension was refused"), "extension:late": N_("A decision on an extension is late"),
+    "hold:asked": N_("A hold is asked for"), "hold:seconded": N_("A hold needs its second approval"),
+    "hold:held": N_("The case is on hold"), "hold:refused": N_("The hold was refused"),
+    "hold:resumed": N_("The hold is over: the clock runs"), "hold:late": N_("A hold waits for its review or decision"),
+    "transfer:proposed": N_("The case is to move to the unit, if it agrees"),
+    "transfer:accepted": N_("The case moved to another unit"), "transfer:declined": N_("The other unit declined"),
+    "transfer:withdrawn": N_("The transfer was taken back"), "transfer:late": N_("An answer to a transfer is late"),
+    "dispute:open": N_("Two units disagree: the panel has to rule"), "dispute:ruled": N_("The panel has ruled"),
+    "dispute:late": N_("A ruling is late"),
+    "call:called": N_("The unit is called to the place"), "call:arrived": N_("The unit called has arrived"),
+    "call:finished": N_("The joint call is finished"), "call:withdrawn": N_("The joint call was taken back"),
+    "call:late": N_("The unit called has not arrived in time"),
+    "supervision:1": N_("Supervision, level 1"), "supervision:2": N_("Supervision, level 2"),
+    "supervision:3": N_("Supervision, level 3"),
+    "supervision:answered": N_("The unit answered the supervision"), "supervision:lifted": N_("The supervision was lifted"),
+    "supervision:late": N_("No answer at the highest level of supervision"),
+    "recheck:drawn": N_("A closed case was drawn for a recheck"), "recheck:good": N_("The recheck found it good"),
+    "recheck:not_good": N_("The recheck found it not good"), "recheck:cannot_check": N_("The recheck could not be done"),
+    "recheck:late": N_("A recheck is late"),
+    "appeal:asked": N_("A unit appeals"), "appeal:seconded": N_("An appeal needs its second reviewer"),
+    "appeal:upheld": N_("The appeal was upheld"), "appeal:dismissed": N_("The appeal was dismissed"),
+    "appeal:late": N_("A decision on an appeal is late"),
+    "rule": N_("A duty rule names a unit that is no longer at work"),
+}  # fmt: skip
+#: Reasons that the hub's own rules give.
+BECAUSE: Mapping[str, str] = {
+    "answer_late": N_("By rule: no answer in time"),
+    "ladder:warn": N_("By rule: 70 % of the time is used"),
+    "ladder:red": N_("By rule: 90 % of the time is used"),
+    "ladder:overdue": N_("By rule: overdue"),
+    "ladder:higher": N_("By rule: overdue by half its time"),
+    "ladder:highest": N_("By rule: overdue by as much again"),
+}  # fmt: skip
+#: What those who reported a matter read of its steps; others' reports and their own apart.
+STEPS: Mapping[str, str] = {
+    "case:reported": N_("Your report came in"), "case:joined": N_("Your report joined a matter already known"),
+    "case:imported": N_("Your report was taken over from the earlier system"),
+    "case:located": N_("The place was found"), "case:classified": N_("It was put into a category"),
+    "case:filed": N_("The city accepted it as a case"), "case:rejected": N_("The city did not accept it"),
+    "case:dispatched": N_("It was sent to the unit in charge"), "case:accepted": N_("The unit took it on"),
+    "case:returned": N_("The unit gave it back; another is being found"),
+    "case:handled": N_("The unit says it is done; somebody else will check"),
+    "case:passed": N_("Somebody else checked: it is done"),
+    "case:failed": N_("Somebody else checked: not done yet, back to the unit"),
+    "case:closed": N_("The case was closed"), "case:reopened": N_("It is being worked on again"),
+    "case:rated": N_("It was rated"), "case:merged": N_("It goes on together with the same matter reported by others"),
+    "case:unmerged": N_("It goes on by itself again"),
+}  # fmt: skip
+OTHERS_STEPS: Mapping[str, str] = {
+    "case:reported": N_("Somebody reported the matter first"), "case:joined": N_("Somebody else reported the same"),
+    "case:imported": N_("The matter was taken over from the earlier system"),
+}  # fmt: skip
 
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -169,5 +257,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,
     "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
-    "catalogue_fact": CATALOGUE_FACTS, "tie": TIES,
+    "catalogue_fact": CATALOGUE_FACTS, "tie": TIES, "audience": AUDIENCES, "notice": NOTICES,
+    "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS,
 }  # fmt: skip

@@ -27,20 +27,20 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
     return Filter(
         text=query.get("text", "").strip()[:200],
         stages=_stages(query.get("stage", "")),
-        open_only=_yes(query.get("open", "")),
+        open_only=yes(query.get("open", "")),
         categories=_categories(query.get("category", ""), city),
         area=area,
         cell=cell,
-        units=_units(query.get("unit", ""), city),
+        units=units(query.get("unit", ""), city),
         channel=query.get("channel", "").strip(),
         since=_moment("since", query.get("since", ""), city, now),
         until=_moment("until", query.get("until", ""), city, now),
-        overdue=now if _yes(query.get("overdue", "")) else None,
+        overdue=now if yes(query.get("overdue", "")) else None,
         merged_into=number_id(merged) if merged else None,
         pending=_pending(query.get("pending", "")),
-        held=_yes(query.get("held", "")),
-        repeats=_yes(query.get("repeats", "")),
-        several=_yes(query.get("several", "")),
+        held=yes(query.get("held", "")),
+        repeats=yes(query.get("repeats", "")),
+        several=yes(query.get("several", "")),
     )
 
 
@@ -87,7 +87,7 @@ def limit(query: Mapping[str, str], *, default: int = 50, most: int = 200) -> in
     return int(text)
 
 
-def _yes(text: str) -> bool:
+def yes(text: str) -> bool:
     return text.lower() in ("1", "true", "yes", "on")
 
 
@@ -128,7 +128,7 @@ def _area(text: str, city: City) -> tuple[Span | None, AreaId | None]:
     return (None, area.id) if overlay else (area.span, None)
 
 
-def _units(text: str, city: City) -> frozenset[UnitId]:
+def units(text: str, city: City) -> frozenset[UnitId]:
     if not text:
         return frozenset()
     unit = city.unit_codes.get(text)

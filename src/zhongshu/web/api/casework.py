@@ -45,6 +45,7 @@ class SaidIn(BaseModel):
     until: str = ""
     rating: int | None = None
     photos: list[PhotoIn] = []
+    level: int | None = None
 
 
 @router.get("/cases/{number}/clocks")
@@ -73,7 +74,11 @@ def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     return {
         "procedures": [as_json(p, found, actor, hub.city()) for p in kept],
         "may_begin": [
-            {"kind": kind, "fields": PATHS[kind, "", Move.OPEN].asks}
+            {
+                "kind": kind,
+                "fields": PATHS[kind, "", Move.OPEN].asks,
+                "may": PATHS[kind, "", Move.OPEN].may,
+            }
             for kind in proceedings.beginnings(found, actor, at=hub.clock())
         ],
     }
@@ -120,9 +125,11 @@ def begun(
     except ValueError:
         raise BadField("kind", kind, why=f"one of: {', '.join(ProcedureKind)}") from None
     case = browse.case(tx, actor.sight, number, lock=True)
-    by = proceedings.post_for(actor, PATHS[what, "", Move.OPEN], case, None)
+    spoken = said(body, city)
+    level = proceedings.level_asked(what, Move.OPEN, None, spoken)
+    by = proceedings.post_for(actor, PATHS[what, "", Move.OPEN], case, None, level)
     return proceedings.begin(
-        tx, city, case, what, by=by, at=hub.clock(), said=said(body, city), unit=unit_of(body, city)
+        tx, city, case, what, by=by, at=hub.clock(), said=spoken, unit=unit_of(body, city)
     )
 
 
@@ -141,10 +148,12 @@ def taken(
         raise BadField("procedure", identity, why="the case has no procedure of this number")
     if path is None:
         raise NoSuchMove("procedure", procedure.kind, state=procedure.state, move=what.value)
+    spoken = said(body, city)
+    level = proceedings.level_asked(procedure.kind, what, procedure, spoken)
     return proceedings.take(
         tx, city, case, identity, what,
-        by=proceedings.post_for(actor, path, case, procedure.unit), at=hub.clock(),
-        said=said(body, city), unit=unit_of(body, city),
+        by=proceedings.post_for(actor, path, case, procedure.unit, level), at=hub.clock(),
+        said=spoken, unit=unit_of(body, city),
     )  # fmt: skip
 
 
@@ -186,10 +195,11 @@ def as_json(procedure: Procedure, case: Case, actor: Actor, city: City) -> dict[
         "id": procedure.id, "case": case.number, "kind": procedure.kind, "state": procedure.state,
         "open": procedure.open, "unit": city.code_of(procedure.unit) or None,
         "opened_at": procedure.opened_at, "due_at": procedure.due_at, "late_at": procedure.late_at,
-        "ended_at": procedure.ended_at, "said": procedure.said,
+        "ended_at": procedure.ended_at, "said": procedure.said, "level": procedure.level or None,
         "moves": [
             {
                 "move": move, "fields": PATHS[procedure.kind, procedure.state, move].asks,
+                "may": PATHS[procedure.kind, procedure.state, move].may,
                 "href": f"/api/v1/cases/{case.number}/procedures/{procedure.id}/{move.value}",
             }
             for move in proceedings.offered(procedure, case, actor)

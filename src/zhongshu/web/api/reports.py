@@ -15,6 +15,7 @@ from starlette.types import Receive
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Act, Case
+from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.intake import Draft, typed_code
 from zhongshu.core.values import Refused
@@ -208,7 +209,11 @@ def progress_json(found: browse.Progress, hub: Hub) -> dict[str, Any]:
         "unit": unit and {"zh": unit.name.zh, "en": unit.name.en},
         "merged": found.survivor is not None, "text": found.voice.text,
         "history": [
-            {"kind": f.kind, "at": f.at, "reason": f.says.get("reason")} for f in found.facts
+            {
+                "kind": f.kind, "at": f.at, "own": found.own(f),
+                "reason": f.says.get("reason") if f.kind in WITH_REASON else None,
+            }
+            for f in found.facts
         ],
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
-from zhongshu.core.procedures import PATHS, Move
+from zhongshu.core.procedures import LEVELS, PATHS, Move
 from zhongshu.flow import browse, contacts, proceedings, views
 from zhongshu.flow.acts import Cause
 from zhongshu.store import cases as store
@@ -229,6 +229,7 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dic
         "NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome, "PATHS": PATHS, "Move": Move,
         "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
         "beginnings": proceedings.beginnings(case, actor, at=now),
+        "levels": proceedings.levels_for(case, actor), "LEVELS": LEVELS,
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from zhongshu.core import pictures
 from zhongshu.core.access import Actor, Duty, NotFound, Sight
 from zhongshu.core.cases import Act
+from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.catalogue import DOOR_GROUPS, danger_in
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.intake import Channel, Draft, read, typed_code
@@ -22,6 +23,7 @@ from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import BadField, problem
+from zhongshu.web.vocabulary import OTHERS_STEPS
 
 router = APIRouter(include_in_schema=False)
 Public = Annotated[Actor | None, Depends(Anybody())]
@@ -133,6 +135,7 @@ def progress(request: Request, hub: TheHub, _: Public, code: str) -> Response:
             "found": found, "case": case, "danger": danger_in(found.voice.text),
             "unit": city.units.get(case.unit) if case.unit is not None else None,
             "category": city.category_name(case.category), "problem": None,
+            "WITH_REASON": WITH_REASON, "OTHERS": OTHERS_STEPS,
         },
     )  # fmt: skip
 

@@ -22,6 +22,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         N_("What can be wrong in the city, under which conditions it is filed, and how long each gives."),
     ),
     (
+        "/workshop/ladder", N_("The ladder"),
+        N_("Who is told when a clock climbs, at which hours, and who would be told now and why."),
+    ),
+    (
         "/workshop/same", N_("The same matter"),
         N_("How near in place, time and words two reports must be to be one matter, class by class."),
     ),
