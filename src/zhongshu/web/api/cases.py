@@ -249,7 +249,7 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     return {
         "unit": unit and {"code": unit.code, "zh": unit.name.zh, "en": unit.name.en},
         "reasons": work.pick.reasons, "clause": work.pick.rule.clause, "rule": work.pick.rule.id,
-        "limit": str(work.limit), "due_at": work.due_at,
+        "limit": str(work.limit), "condition": work.says["condition"], "due_at": work.due_at,
         "runner_up": second and city.units[second.unit].code,
     }  # fmt: skip
 
