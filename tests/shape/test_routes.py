@@ -62,6 +62,10 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 code="L1",
                 view=1,
                 version=1,
+                clock="handle",
+                rung="warn",
+                post=1,
+                notice=1,
             )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)

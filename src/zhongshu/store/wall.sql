@@ -24,7 +24,7 @@ grant usage on schema public to zhongshu_staff, zhongshu_city;
 
 grant select, insert, update on cases, tasks, procedures to zhongshu_staff, zhongshu_city;
 grant select, insert on facts, photos to zhongshu_staff, zhongshu_city;
-grant select, update (case_id) on reports to zhongshu_staff, zhongshu_city;
+grant select, update (case_id) on reports, photos to zhongshu_staff, zhongshu_city;
 grant select on contacts to zhongshu_staff, zhongshu_city;
 grant usage on sequence case_id, report_id, procedures_id_seq to zhongshu_staff, zhongshu_city;
 
