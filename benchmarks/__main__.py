@@ -34,6 +34,7 @@ from zhongshu.flow import history, setup, signin
 from zhongshu.flow.city import load
 from zhongshu.link import webserver
 from zhongshu.link.embedded import Embedded
+from zhongshu.store import wall
 from zhongshu.store.db import Database
 from zhongshu.store.migrate import migrate
 
@@ -72,6 +73,7 @@ def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
         with Embedded(folder) as server:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 migrate(connection)
+                wall.build(connection)
                 with connection.transaction():
                     factories.build_city(connection)
                     for n, key in enumerate(keys):
@@ -86,13 +88,25 @@ def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
                         "environment": {"ZHONGSHU_DATABASE_URL": server.url, "ZHONGSHU_FOLDER": str(folder)}},
             )  # fmt: skip
             web.start()
-            time.sleep(4)
+            _await_answer(port)
             yield server.url, port, keys
             stop.set()
             web.join()
     finally:
         stop.set()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_answer(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError("the web server did not start")
 
 
 def intake(url: str, port: int, keys: tuple[str, str]) -> list[Row]:
@@ -225,6 +239,7 @@ def importing(*, quick: bool) -> list[Row]:
         with Embedded(folder) as server:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 migrate(connection)
+                wall.build(connection)
                 with connection.transaction():
                     factories.build_city(connection)
             with Database(server.url) as db:

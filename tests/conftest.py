@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from tests import cast, factories
 from zhongshu.flow.city import City, load
 from zhongshu.link.embedded import Embedded
+from zhongshu.store import wall
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.migrate import migrate
 
@@ -63,6 +64,7 @@ def template(server: str) -> str:
         admin.execute(f'create database "{name}"')  # type: ignore[arg-type]
     with psycopg.connect(server, dbname=name, autocommit=True) as connection:
         migrate(connection)
+        wall.build(connection)
         with connection.transaction():
             factories.build_city(connection)
             cast.hire(connection)

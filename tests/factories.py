@@ -15,11 +15,13 @@ from importlib.resources import files
 
 import shapely
 
-from zhongshu.core.catalogue import Catalogue, read_rows
+from zhongshu.core.catalogue import Catalogue
+from zhongshu.core.catalogue_table import read_rows
 from zhongshu.core.dispatch import DutyRule
 from zhongshu.core.grid import LEVELS, LINE, Area, allot
 from zhongshu.core.intake import Draft
 from zhongshu.core.values import Name, Span, UnitId
+from zhongshu.store import catalogues
 from zhongshu.store import city as store
 from zhongshu.store.db import Tx
 
@@ -47,9 +49,9 @@ def same_random(start: int = 0):  # noqa: ANN201 — a counter of bytes
 
 def default_catalogue() -> Catalogue:
     text = files("zhongshu.core").joinpath("data/catalogue.csv").read_text(encoding="utf-8")
-    categories, rejects = read_rows(csv.DictReader(text.splitlines()))
-    assert not rejects
-    return Catalogue(1, "default", date(2026, 1, 1), categories)
+    reading = read_rows(csv.DictReader(text.splitlines()))
+    assert not reading.rejects
+    return Catalogue(1, "default", date(2026, 1, 1), reading.categories)
 
 
 def build_city(tx: Tx) -> None:
@@ -59,7 +61,7 @@ def build_city(tx: Tx) -> None:
     )
     store.add_levels(tx, LEVELS)
     _areas(tx)
-    store.add_catalogue(tx, default_catalogue())
+    catalogues.add(tx, default_catalogue())
     lights, _ = store.add_unit(tx, code="U1", name=Name("路灯处", "Street lighting"))
     crew, _ = store.add_unit(
         tx, code="U1-1", name=Name("路灯一班", "Lighting crew 1"), parent=lights

@@ -13,6 +13,7 @@ from typing import LiteralString
 import psycopg
 
 from zhongshu.link.embedded import Embedded
+from zhongshu.store import wall
 from zhongshu.store.db import Tx
 from zhongshu.store.migrate import migrate
 
@@ -60,7 +61,8 @@ QUESTIONS: Mapping[str, LiteralString] = {
         from pg_class where relnamespace = 'public'::regnamespace and relrowsecurity
         union all
         select format('%I: %I %s %s to %s using (%s) check (%s)',
-            tablename, policyname, permissive, cmd, roles, qual, with_check)
+            tablename, policyname, permissive, cmd,
+            array_replace(roles, current_user::name, 'the hub'), qual, with_check)
         from pg_policies where schemaname = 'public' order by 1
     """,
 }
@@ -83,6 +85,7 @@ def main() -> None:
             psycopg.connect(server.url, autocommit=True) as connection,
         ):
             migrate(connection)
+            wall.build(connection)
             PATH.write_text(described(connection), encoding="utf-8")
 
 

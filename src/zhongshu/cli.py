@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
@@ -21,20 +23,24 @@ from rich.progress import Progress as RichProgress
 from zhongshu import jobs, main
 from zhongshu.core import mining
 from zhongshu.core.access import Duty
+from zhongshu.core.cases import figures
+from zhongshu.core.cases.matching import SameRules
+from zhongshu.core.cases.measuring import replayed, truth
+from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
-from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
+from zhongshu.core.history import Mapping, check_columns, normalise, past, read_mapping
 from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, history
+from zhongshu.flow import assets, catalogue, history, same
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
-from zhongshu.flow.city import load
+from zhongshu.flow.city import City, load
 from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
 from zhongshu.flow.verify import ledger
-from zhongshu.link import checks, eventlogs, holidays, tables, webserver
+from zhongshu.link import checks, eventlogs, holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
@@ -44,6 +50,8 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
+measures = typer.Typer(no_args_is_help=True, help="Measure the hub's rules on a past.")
+app.add_typer(measures, name="measure")
 out = Console(stderr=True, highlight=False)
 
 
@@ -149,7 +157,7 @@ def import_assets(
     """
     with refusals(), _database() as db:
         with db.transaction() as tx:
-            city = load(tx, on=main.clock().date())
+            city = load(tx, at=main.clock())
         named = dict(pair.split("=", 1) for pair in column or () if "=" in pair)
         total, declared, batches = tables.numbered(file, named)
         refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-assets.csv")
@@ -184,18 +192,59 @@ def import_units(file: Path) -> None:
 
 @imports.command("catalogue")
 def import_catalogue(
-    file: Path, name: Annotated[str, typer.Option(help="What to call this version.")] = ""
+    file: Path,
+    name: Annotated[str, typer.Option(help="What to call this version.")] = "",
+    valid_from: Annotated[
+        str,
+        typer.Option(help="The day from which it is in force, such as 2027-01-01; today if none."),
+    ] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", "--columns", help="What a column is called here: code=小类代码."),
+    ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Leave it a draft, to be looked at first.")
+    ] = False,
+    rejects: Annotated[Path | None, typer.Option(help="Where refused rows go.")] = None,
 ) -> None:
-    """Import a new version of the catalogue from a table; a bad row is named and left out."""
+    """Import a new version of the catalogue from Excel, CSV or Parquet: one row for each filing
+    condition. A row that cannot be read is named and left out.
+    """
     with refusals(), _database() as db:
-        rows = tables.open_table(file).lazy.collect().to_dicts()
+        sheet = sheets.open_sheet(file)
+        columns = dict(pair.split("=", 1) for pair in column or () if "=" in pair)
         with db.transaction() as tx:
-            version, taken, bad = setup_flow.add_catalogue(tx, rows, name=name or file.stem, on=main.clock().date())  # fmt: skip
-    for reject in bad:
-        out.print(
-            f"  [red]refused[/red] row {reject.row}: {reject.field} “{reject.value}”: {reject.reason}"
-        )
-    out.print(f"[green]✓[/green] version {version}: {taken} categories, {len(bad)} rows refused")
+            hand = _hand(load(tx, at=main.clock()))
+            brought = catalogue.bring(
+                tx, hand, sheet.headers, sheet.rows, name=name or file.stem, columns=columns
+            )
+            day = _day(valid_from) if valid_from else hand.today
+            if not draft:
+                catalogue.enact(tx, hand, brought.version, day)
+        refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-catalogue.csv")
+        refused.add(tables.frame([{"row": r.row, "field": r.field, "value": r.value, "reason": r.reason} for r in brought.reading.rejects]))  # fmt: skip
+    read = brought.reading
+    for reject in read.rejects:
+        out.print(f"  [red]refused[/red] row {reject.row}: {reject.reason}")
+    out.print(f"rows read {read.read:,} = taken {read.taken:,} + refused {len(read.rejects):,}")
+    if read.rejects:
+        out.print(f"refused rows, with their reasons: {refused.path}")
+    stands = "a draft" if draft else f"in force from {day}"
+    out.print(
+        f"[green]✓[/green] version {brought.version}, {stands}: {brought.categories} categories,"
+        f" {brought.conditions} filing conditions"
+    )
+
+
+def _hand(city: City) -> catalogue.Hand:
+    return catalogue.Hand(account=None, at=main.clock(), today=city.day)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"“{text}” is no day: write 2027-01-01") from None
 
 
 @imports.command("cases")
@@ -210,9 +259,10 @@ def import_cases(
         table = tables.open_table(file)
         check_columns(read, table.columns)
         with db.transaction() as tx:
-            history.add_local_categories(tx, load(tx, on=main.clock().date()), read.local)
+            history.add_local_categories(tx, load(tx, at=main.clock()), read.local)
+            same.adopt(tx, read.same, at=main.clock())
         with db.transaction() as tx:
-            city = load(tx, on=main.clock().date())
+            city = load(tx, at=main.clock())
         refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-{read.source}.csv")
         with _bar() as bar:
             task = bar.add_task(file.name, total=table.rows)
@@ -230,6 +280,41 @@ def import_cases(
         out.print("[red]✕ the account does not balance[/red]")
         raise typer.Exit(1)
     out.print("[green]✓[/green] the account balances")
+
+
+@measures.command("duplicates")
+def measure_duplicates(
+    file: Path,
+    mapping: Annotated[Path, typer.Option(help="A mapping file, or the name of a shipped one.")],
+    earlier: Annotated[
+        float, typer.Option(help="Percent of the time-ordered rows that rules may be tuned on.")
+    ] = 80.0,
+    sweep: Annotated[
+        Path | None, typer.Option(help="Write here what other rules come to on the earlier part.")
+    ] = None,
+) -> None:
+    """Replay a past whose rows name their duplicates, and count how often the hub would have
+    suggested the right case. No database is needed; nothing is written.
+    """
+    with refusals():
+        read = read_mapping(tables.mapping_text(mapping))
+        table = tables.open_table(file)
+        check_columns(read, table.columns)
+        rules = SameRules.usual(read.same)
+        with out.status("reading"):
+            frames = [normalise(f, read, now=main.clock()) for f in table.batches()]
+        refused = sum(f.rejects.height for f in frames)
+        requests = past(pl.concat([f.good for f in frames]))
+        with out.status("replaying"):
+            told = truth(requests)
+            pairs = replayed(requests, told.group, widest=figures.WIDEST)
+        cut = int(len(requests) * earlier / 100)
+        typer.echo(figures.account(requests, told, rows=table.rows, refused=refused))
+        for text in figures.by_kind(requests, told, pairs, rules, cut=cut):
+            typer.echo(text)
+        if sweep is not None:
+            with out.status("sweeping"):
+                tables.write(sweep, figures.swept(requests, told, pairs, rules, cut=cut))
 
 
 @app.command()
@@ -262,7 +347,7 @@ def _replay(db: Database, file: Path, mapping: Mapping, speed: float) -> None:
     table = tables.open_table(file)
     check_columns(mapping, table.columns)
     with db.transaction() as tx:
-        history.add_local_categories(tx, load(tx, on=main.clock().date()), mapping.local)
+        history.add_local_categories(tx, load(tx, at=main.clock()), mapping.local)
     hub = Hub(db=db, clock=main.clock, random=secrets.token_bytes, key=main.vault_key(main.folder(Settings.read())))  # fmt: skip
     past = replaying.events(normalise(f, mapping, now=main.clock()).good for f in table.batches())
     with _bar() as bar:
@@ -282,9 +367,25 @@ def export(file: Path) -> None:
     """Write all cases to a Parquet or CSV file."""
     with refusals(), _database() as db:
         with db.transaction() as tx:
-            city = load(tx)
+            city = load(tx, at=main.clock())
         count = tables.write(file, setup_flow.all_cases(db, city))
     out.print(f"[green]✓[/green] {count:,} cases in {file}")
+
+
+@app.command("export-catalogue")
+def export_catalogue(
+    file: Path,
+    version: Annotated[int, typer.Option(help="Which version; the one in force if none.")] = 0,
+    lang: Annotated[str, typer.Option(help="Headers in zh or en.")] = "zh",
+) -> None:
+    """Write a version of the catalogue to an Excel or CSV file that can be imported again."""
+    with refusals(), _database() as db:
+        with db.transaction() as tx:
+            number = version or load(tx, at=main.clock()).catalogue.version
+            found = catalogue.content(tx, number)
+        headers = list(HEADERS.values() if lang == "zh" else HEADERS)
+        count = sheets.write(file, found.name, headers, [list(row.values()) for row in rows_of(found.categories)])  # fmt: skip
+    out.print(f"[green]✓[/green] version {number}: {count:,} rows in {file}")
 
 
 @app.command()
@@ -350,10 +451,14 @@ def account(login: str, name: str, duty: str, area: str = "", unit: str = "") ->
 
 @app.command()
 def doctor() -> None:
-    """Check database, disk, clock, fonts and keys, and say what to do."""
+    """Check database, second wall, disk, clock, fonts and keys, and say what to do."""
     settings = Settings.read()
+    findings = list(checks.all_of(main.folder(settings), settings.database_url))
+    target = checks.reachable(main.folder(settings), settings.database_url)
+    if target is not None and findings[0].good:
+        findings.insert(1, main.look_at_wall(target))
     bad = 0
-    for finding in checks.all_of(main.folder(settings), settings.database_url):
+    for finding in findings:
         bad += not finding.good
         out.print(
             f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}"

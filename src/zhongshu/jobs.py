@@ -14,7 +14,7 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, ladder, notices, proceedings
+from zhongshu.flow import acts, contacts, ladder, notices, once, proceedings, waiting
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
@@ -22,6 +22,7 @@ log = logging.getLogger("zhongshu")
 DEADLINES_EVERY_S = 2.0
 TELLING_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
+LETTING_GO_EVERY_S = 120.0
 
 
 def run(
@@ -37,6 +38,7 @@ def run(
         (TELLING_EVERY_S, lambda: _telling(db, city, clock)),
         (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock))),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+        (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -107,3 +109,10 @@ def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     while more:
         with db.transaction() as tx:
             more = notices.forget(tx, now=clock()) > 0
+
+
+def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        waiting.let_go(tx, at=clock())
+    with db.transaction() as tx:
+        once.forget(tx, at=clock())

@@ -18,10 +18,12 @@ import psycopg
 from fastapi import FastAPI
 
 from zhongshu.core.privacy import KEY_BYTES
+from zhongshu.link.checks import Finding
 from zhongshu.link.embedded import Embedded, default_folder
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
 from zhongshu.store.migrate import migrate
+from zhongshu.store.wall import Standing, build, standing
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
@@ -58,6 +60,35 @@ def _migrated(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for migration in migrate(connection):
             log.info("migrated: %s", migration.name)
+        wall = build(connection)
+    finding = _wall_finding(wall)
+    if wall.remedy:
+        log.warning("%s: %s. %s", finding.what, finding.found, finding.remedy)
+
+
+def look_at_wall(url: str) -> Finding:
+    """Return what `zhongshu doctor` says of the second wall."""
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            return _wall_finding(standing(connection))
+    except psycopg.Error as error:
+        return Finding(
+            what="second wall", good=False, found=str(error).strip().splitlines()[0],
+            remedy="Start the hub once: it makes its tables, and the wall.",
+        )  # fmt: skip
+
+
+def _wall_finding(wall: Standing) -> Finding:
+    if not wall.stands:
+        found = "it does not stand: nothing holds where this program forgets what somebody may see"
+    elif not wall.quick:
+        found = "it stands; who sees a part of the city waits longer for searches than need be"
+    else:
+        found = "it stands: the database shows staff no case out of their sight"
+    return Finding(
+        what="second wall", good=not wall.remedy, found=found,
+        remedy=f"An administrator of the server runs once, in the hub's database; then start the hub again:\n{wall.remedy}",
+    )  # fmt: skip
 
 
 def vault_key(at: Path) -> bytes:
@@ -82,6 +113,8 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
     """Return what one process works with."""
     db = Database(url, size=connections)
     db.open()
+    with db.reading() as connection:
+        db.walled = standing(connection).stands
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
         https=settings.https,

@@ -21,6 +21,7 @@ pytestmark = [
 ]
 #: How long a browser that shares two cores with everything else may take for one step.
 PATIENCE_MS = 90_000
+expect.set_options(timeout=30_000)
 FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -167,6 +168,31 @@ def test_the_desk_filters_pages_and_opens_cases_with_the_keyboard(demo: Demo, ne
     expect(page).to_have_url(re.compile("text="))
     for row in page.locator(".queue .what").all_inner_texts():
         assert "路灯" in row
+
+
+def test_keys_press_only_what_the_page_offers_and_can_be_switched_off(demo: Demo, new_page) -> None:
+    page = new_page("dispatcher", lang="en")
+    page.goto(f"{demo.url}/desk?stage=dispatched")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.click("#keys button")
+    expect(page.locator("#keys")).not_to_be_visible()
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.dataset.row") == ""
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane h1")).to_be_visible()
+    page.keyboard.press("a")  # a dispatcher does not take cases on: nothing to press
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.closest('form').action").endswith("/acts/note")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("overdue")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("overdue=1"))
+    page.keyboard.press("?")
+    page.check("#keys-off")
+    page.click("#keys button")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).not_to_be_visible()
 
 
 def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:

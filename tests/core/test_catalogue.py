@@ -1,16 +1,13 @@
-"""The catalogue: read row by row, searched by words, never silently wrong."""
+"""The catalogue: searched by words, and its words for danger."""
 
 from __future__ import annotations
-
-from datetime import date
 
 import pytest
 
 from tests.factories import default_catalogue
-from zhongshu.core.catalogue import DOOR_GROUPS, Catalogue, Layer, danger_in, mapped, read_rows
+from zhongshu.core.catalogue import DOOR_GROUPS, Layer, danger_in
 
 CATALOGUE = default_catalogue()
-GOOD = {"code": "E-01-13", "name_zh": "道路破损", "limit_ordinary": "5wd", "limit_hazard": "1wd"}
 
 
 def test_the_default_catalogue_is_whole() -> None:
@@ -21,28 +18,6 @@ def test_the_default_catalogue_is_whole() -> None:
         assert category.keywords
         assert not category.condition(hazard=False).hazard
     assert {c.layer for c in CATALOGUE.categories} == set(Layer)
-
-
-@pytest.mark.parametrize(
-    ("row", "field"),
-    [
-        ({**GOOD, "code": "X-1"}, "code"),
-        ({**GOOD, "name_zh": ""}, "name_zh"),
-        ({**GOOD, "limit_ordinary": "种植季节15工作日"}, "limit_ordinary"),
-        ({**GOOD, "limit_ordinary": ""}, "limit_ordinary"),
-        ({**GOOD, "limit_hazard": "1紧急工作时制止"}, "limit_hazard"),
-    ],
-)
-def test_a_bad_row_is_named_and_the_rest_goes_on(row: dict[str, str], field: str) -> None:
-    taken, rejects = read_rows([{**GOOD, "code": "E-01-01"}, row, {**GOOD, "code": "E-01-02"}])
-    assert [c.code for c in taken] == ["E-01-01", "E-01-02"]
-    assert [(r.row, r.field) for r in rejects] == [(2, field)]
-    assert rejects[0].reason
-
-
-def test_a_code_given_twice_is_refused_the_second_time() -> None:
-    taken, rejects = read_rows([GOOD, GOOD])
-    assert (len(taken), rejects[0].row) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +60,3 @@ def test_no_danger_is_seen_where_none_is() -> None:
 def test_the_door_offers_only_categories_there_are() -> None:
     assert 6 <= len(DOOR_GROUPS) <= 9
     assert all(CATALOGUE.by_code(code) for group in DOOR_GROUPS for code in group.codes)
-
-
-def test_codes_of_an_old_version_nobody_mapped_are_named() -> None:
-    new = Catalogue(2, "new", date(2027, 1, 1), CATALOGUE.categories[:3])
-    known = [c.code for c in new.categories]
-    good, lost = mapped(["01-02", known[0], "99-99"], new, {"01-02": known[1]})
-    assert good == {"01-02": known[1], known[0]: known[0]}
-    assert lost == ("99-99",)

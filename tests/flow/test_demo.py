@@ -21,6 +21,7 @@ from zhongshu.flow.city import City, load
 from zhongshu.flow.intake import Receipt, receive
 from zhongshu.flow.verify import ledger
 from zhongshu.store import city as store
+from zhongshu.store import wall
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.migrate import migrate
 
@@ -37,6 +38,7 @@ def demo(server: str) -> Iterator[Database]:
         admin.execute(f'create database "{name}"')  # type: ignore[arg-type]
         with psycopg.connect(conninfo, autocommit=True) as connection:
             migrate(connection)
+            wall.build(connection)
         with Database(conninfo, size=2) as database:
             with database.transaction() as tx:
                 tx.execute("set local statement_timeout = 0")

@@ -52,6 +52,7 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 continue
             path = whole.format(
                 number="261124-1",
+                other="261124-2",
                 act="note",
                 photo_id=1,
                 contact_id=1,
@@ -63,6 +64,11 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 rung="warn",
                 happening="hazard",
                 view=1,
+                version=1,
+                clock="handle",
+                rung="warn",
+                post=1,
+                notice=1,
             )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)

@@ -20,5 +20,7 @@ def key_for(db: Database, login: str) -> dict[str, str]:
     with db.transaction() as tx:
         found = accounts.by_login(tx, login)
         assert found is not None
-        accounts.add_key(tx, found.id, signin.token_hash(token.encode()), name=login)
+        key = signin.token_hash(token.encode())
+        if not tx.execute("select from api_keys where key_hash = %s", (key,)).rowcount:
+            accounts.add_key(tx, found.id, key, name=login)
     return {"Authorization": f"Bearer {token}"}

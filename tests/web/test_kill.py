@@ -26,6 +26,7 @@ from zhongshu.flow import setup, signin
 from zhongshu.flow.verify import ledger
 from zhongshu.link import postmaster
 from zhongshu.link.embedded import Embedded
+from zhongshu.store import wall
 from zhongshu.store.db import Database
 from zhongshu.store.migrate import migrate
 
@@ -46,6 +47,7 @@ def folder() -> Iterator[Path]:
     made.chmod(0o755)
     with Embedded(made) as server, psycopg.connect(server.url, autocommit=True) as connection:
         migrate(connection)
+        wall.build(connection)
         with connection.transaction():
             factories.build_city(connection)
             cast.hire(connection)

@@ -70,8 +70,8 @@ ALLOWS: Mapping[Duty, frozenset[Permission]] = MappingProxyType(
         | {P.CASE_FILE, P.CASE_MERGE, P.CASE_CLOSE, P.REPORT_CREATE, P.CONTACT_REVEAL, P.EXPORT},
         Duty.DISPATCHER: _READ
         | {P.CASE_FILE, P.CASE_DISPATCH, P.CASE_MERGE, P.CASE_APPROVE, P.CASE_CALL, P.EXPORT},
-        Duty.HANDLER: _READ | {P.CASE_WORK},
-        Duty.CHECKER: _READ | {P.CASE_CHECK},
+        Duty.HANDLER: _READ | {P.CASE_WORK, P.REPORT_CREATE},
+        Duty.CHECKER: _READ | {P.CASE_CHECK, P.REPORT_CREATE},
         Duty.SUPERVISOR: _READ | {P.CASE_APPROVE, P.CASE_SUPERVISE, P.EXPORT},
         Duty.GRID_LEAD: _READ | {P.REPORT_CREATE, P.CASE_CHECK, P.CASE_CALL},
         Duty.GRID_WORKER: _READ | {P.REPORT_CREATE, P.CASE_CHECK},
@@ -166,6 +166,10 @@ class Actor:
     def sight(self) -> Sight:
         """The union of what the posts cover."""
         return sight(self.holdings)
+
+    def sight_for(self, permission: Permission) -> Sight:
+        """Return what the posts cover that give a permission: where it may be used."""
+        return sight(h for h in self.holdings if permission in ALLOWS[h.duty])
 
     def acting(
         self, permission: Permission, *, area_code: int | None, unit: UnitId | None

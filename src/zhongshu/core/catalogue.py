@@ -7,13 +7,13 @@ side by side, for the codes of the GB/T 30428 family come in more than one gener
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
-from zhongshu.core.calendar import Limit, UnreadableLimit, parse_limit
+from zhongshu.core.calendar import Limit
 from zhongshu.core.values import CategoryId, Name
 
 
@@ -25,7 +25,8 @@ class Layer(StrEnum):
     SERVICE = "service"  # 服务
 
 
-_LAYERS = {"C": Layer.COMPONENT, "E": Layer.EVENT, "S": Layer.SERVICE}
+#: The letter a code begins with, and the layer it says.
+LAYERS: Mapping[str, Layer] = {"C": Layer.COMPONENT, "E": Layer.EVENT, "S": Layer.SERVICE}
 #: The major classes, in the order of the municipal tables that follow GB/T 30428.2.
 MAJORS: Mapping[str, Name] = {
     "C-01": Name("公用设施", "Public utilities"),
@@ -43,19 +44,32 @@ MAJORS: Mapping[str, Name] = {
 }
 
 
+class PhotoRule(StrEnum):
+    """Which photos the one who handles a case has to bring."""
+
+    NONE = "none"
+    AFTER = "after"  # 处置后
+    BEFORE_AFTER = "before_and_after"  # 处置前后
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A filing condition: when it applies, how long it gives, what closing needs."""
+    """A filing condition: when it applies, how long it gives, what closing needs, and which
+    photos the handling has to bring.
+    """
 
     text: Name
     limit: Limit
     hazard: bool
     closing: Name | None = None
+    photos: PhotoRule = PhotoRule.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """One minor class. ``conditions`` has at least one that is no hazard."""
+    """One minor class. ``conditions`` has at least one; people speak of them by number, the
+    first is 1.
+    """
 
     id: CategoryId
     code: str
@@ -67,12 +81,18 @@ class Category:
     keywords: tuple[str, ...] = ()
     active: bool = True
 
-    def condition(self, *, hazard: bool) -> Condition:
-        """Return the condition for a hazard, or for the ordinary case where none is set."""
-        return next(
-            (c for c in self.conditions if c.hazard is hazard),
-            self.conditions[0],
-        )
+    def number(self, *, hazard: bool, chosen: int | None = None) -> int:
+        """Return the number of the condition that applies: the one chosen, else the first that
+        fits the hazard, else the first.
+        """
+        if chosen is not None and 1 <= chosen <= len(self.conditions):
+            return chosen
+        fitting = (n for n, c in enumerate(self.conditions, start=1) if c.hazard is hazard)
+        return next(fitting, 1)
+
+    def condition(self, *, hazard: bool, chosen: int | None = None) -> Condition:
+        """Return the condition that applies, as `number` finds it."""
+        return self.conditions[self.number(hazard=hazard, chosen=chosen) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +106,11 @@ class Guess:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """One version of the catalogue."""
+    """One version of the catalogue. ``valid_from`` is when it last came into force, if ever."""
 
     version: int
     name: str
-    valid_from: date
+    valid_from: date | None
     categories: tuple[Category, ...]
 
     @cached_property
@@ -217,93 +237,3 @@ DOOR_GROUPS: tuple[DoorGroup, ...] = (
     _group("estate", "小区、电梯、物业", "Estates and lifts", "S-07-08 S-07-09 S-07-10 S-07-11 S-07-12 S-07-13 C-01-P2"),
     _group("other", "其他", "Something else", "S-07-19 S-07-20 S-07-17 S-07-18"),
 )  # fmt: skip
-
-
-# ── reading a catalogue from a table ─────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowReject:
-    """A row that was not taken: which (1 is the first below the header), and why."""
-
-    row: int
-    field: str
-    value: str
-    reason: str
-
-
-_HAZARD = Name("存在安全隐患", "A hazard to people")
-_ORDINARY = Name("一般情形", "Ordinary")
-
-
-def read_rows(
-    rows: Iterable[Mapping[str, str]],
-) -> tuple[tuple[Category, ...], tuple[RowReject, ...]]:
-    """Read categories from rows ``code, name_zh, name_en, unit_type, limit_hazard,
-    limit_ordinary, keywords``; a bad row is named with its reason and the rest goes on.
-
-    Identities are given in order from 1; the store replaces them with its own.
-    """
-    taken: dict[str, Category] = {}
-    rejects: list[RowReject] = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            category = _category(CategoryId(len(taken) + 1), row, taken)
-        except _BadRow as bad:
-            rejects.append(
-                RowReject(row=number, field=bad.field, value=bad.value, reason=bad.reason)
-            )
-        else:
-            taken[category.code] = category
-    return tuple(taken.values()), tuple(rejects)
-
-
-@dataclass(frozen=True, slots=True)
-class _BadRow(Exception):
-    field: str
-    value: str
-    reason: str
-
-
-def _category(
-    identity: CategoryId, row: Mapping[str, str], taken: Mapping[str, object]
-) -> Category:
-    code = (row.get("code") or "").strip()
-    layer = _LAYERS.get(code[:1])
-    name = (row.get("name_zh") or "").strip()
-    if layer is None:
-        raise _BadRow("code", code, "a code begins with C (component), E (event) or S (service)")
-    if code in taken:
-        raise _BadRow("code", code, "an earlier row has the same code")
-    if not name:
-        raise _BadRow("name_zh", "", "the Chinese name is empty")
-    conditions: list[Condition] = []
-    for field, text, hazard in (
-        ("limit_ordinary", _ORDINARY, False),
-        ("limit_hazard", _HAZARD, True),
-    ):
-        written = (row.get(field) or "").strip()
-        if hazard and written in ("", "-"):
-            continue
-        try:
-            limit = parse_limit(written, field=field)
-        except UnreadableLimit as refusal:
-            raise _BadRow(field, written, f"{refusal} {refusal.advice}") from None
-        conditions.append(Condition(text=text, limit=limit, hazard=hazard))
-    return Category(
-        id=identity, code=code, layer=layer,
-        major=MAJORS.get(code[:4], Name("其他", "Other")),
-        name=Name(name, (row.get("name_en") or "").strip()),
-        unit_type=(row.get("unit_type") or "").strip(),
-        conditions=tuple(conditions),
-        keywords=tuple(w.strip() for w in (row.get("keywords") or "").split(";") if w.strip()),
-    )  # fmt: skip
-
-
-def mapped(
-    old: Sequence[str], new: Catalogue, pairs: Mapping[str, str]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return how the codes of an old version read in a new one, and those nobody mapped."""
-    known = {code: pairs.get(code, code) for code in old}
-    good = {code: to for code, to in known.items() if new.by_code(to) is not None}
-    return good, tuple(code for code in old if code not in good)

@@ -41,7 +41,8 @@ class DutyRule:
     """One line of the duty catalogue. Empty category, area or hours: any.
 
     ``auto`` is the explicit rule by which the hub dispatches without a person.
-    ``forbidden`` are units that may not be given such a matter.
+    ``forbidden`` are units that may not be given such a matter. ``catalogue`` is the version
+    its code is written in; the city reads it in the one in force.
     """
 
     id: int
@@ -56,6 +57,7 @@ class DutyRule:
     auto: bool = False
     valid_from: date = date.min
     valid_until: date | None = None
+    catalogue: int | None = None
 
     def fits(self, category: str, area_code: int | None, at: datetime) -> bool:
         """Say whether the rule applies to a matter at a local moment."""

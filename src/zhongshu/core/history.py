@@ -11,7 +11,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from typing import Any, cast
@@ -21,8 +21,10 @@ import numpy as np
 import polars as pl
 
 from zhongshu.core.cases.lifecycle import Outcome
+from zhongshu.core.cases.matching import SameRule, SameRules
+from zhongshu.core.cases.measuring import Past
 from zhongshu.core.intake import MAX_ADDRESS, MAX_TEXT, OLDEST, TITLE
-from zhongshu.core.place import Projection
+from zhongshu.core.place import Point, Projection
 from zhongshu.core.privacy import stripped
 from zhongshu.core.values import Refused
 from zhongshu.core.words import words
@@ -69,6 +71,7 @@ class Mapping:
     nowhere: tuple[tuple[float, float], ...] = ()
     formats: tuple[str, ...] = ()
     text_join: str = ""
+    same: MappingOf[str, SameRule] = field(default_factory=dict[str, SameRule])
 
 
 #: What a mapping may name, and whether it must.
@@ -116,6 +119,7 @@ def read_mapping(text: str) -> Mapping:
         local=tuple(LocalCategory(**one) for one in data.get("local", ())),
         nowhere=tuple((float(x), float(y)) for x, y in data.get("nowhere", ())),
         formats=tuple(data.get("formats", ())), text_join=data.get("text_join", ""),
+        same={code: _rule(code, said) for code, said in _table(data, "same").items()},
     )  # fmt: skip
 
 
@@ -158,6 +162,21 @@ def normalise(frame: pl.DataFrame, mapping: Mapping, *, now: datetime) -> Normal
     )
     good = checked.filter(pl.col("reason").is_null())
     return Normalised(_ours(good, mapping), rejects)
+
+
+def past(good: pl.DataFrame) -> list[Past]:
+    """Return normalised rows as what the same matter is measured on, in order of time."""
+    rows = good.sort("reported", "row").select(
+        "key", "reported", "closed", "lon", "lat", "title", "duplicate_of", "source_category",
+        "category",
+    )  # fmt: skip
+    return [
+        Past(
+            key=key, at=at, ended_at=ended, title=title, parent=parent, kind=kind or "",
+            place=None if lon is None or lat is None else Point(lon, lat), code=code or "",
+        )
+        for key, at, ended, lon, lat, title, parent, kind, code in rows.iter_rows()
+    ]  # fmt: skip
 
 
 # ── one column each ──────────────────────────────────────────────────────────────────
@@ -325,6 +344,20 @@ def _table(data: MappingOf[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadMapping(name, value, why="it must be a table")
     return cast("dict[str, Any]", value)
+
+
+def _rule(code: str, said: Any) -> SameRule:
+    """Return a rule for the same matter that a mapping brings along with its categories."""
+    if not isinstance(said, dict):
+        raise BadMapping("same", code, why="it must be a table")
+    parts = cast("dict[str, Any]", said)
+    unknown = parts.keys() - SameRule.__dataclass_fields__.keys()
+    if unknown:
+        raise BadMapping("same", min(unknown), why=f"known are: {', '.join(SameRule.__dataclass_fields__)}")  # fmt: skip
+    try:
+        return replace(SameRules.usual().of(code), **parts)
+    except (Refused, TypeError) as error:
+        raise BadMapping("same", code, why=str(error)) from None
 
 
 def _word(data: MappingOf[str, Any], name: str) -> str:

@@ -26,6 +26,12 @@ TITLE = 80
 #: How far a sender's clock may run ahead before its report is impossible.
 CLOCK_SKEW = timedelta(minutes=10)
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+#: How long something may wait on a device without net before its clock is not believed.
+WAITED = timedelta(days=30)
+
+
+#: What stands for the number of a case where the reporter says: mine is another matter.
+OWN = "own"
 
 
 class Channel(StrEnum):
@@ -68,7 +74,11 @@ class UnknownWord(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said)."""
+    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said).
+
+    ``joins`` is what the reporter chose: the number of a case that is the same matter, `OWN`
+    for a matter of its own, or nothing, which leaves it to the rule.
+    """
 
     text: str
     channel: str = Channel.WEB
@@ -82,6 +92,7 @@ class Draft:
     lang: Lang = "zh"
     source: str = ""
     key: str | None = None
+    joins: str = ""
     extra: Mapping[str, Any] | None = None
 
 
@@ -103,6 +114,7 @@ class Report:
     source: str
     key: str | None
     body_hash: bytes
+    joins: str
     extra: Mapping[str, Any] | None
 
     @property
@@ -134,6 +146,7 @@ def read(draft: Draft, *, now: datetime) -> Report:
         source=_text("source", draft.source, MAX_KEY) or str(draft.channel),
         key=_text("key", draft.key, MAX_KEY) if draft.key else None,
         body_hash=body_hash(draft),
+        joins=_text("joins", draft.joins, MAX_KEY),
         extra=draft.extra,
     )  # fmt: skip
 
@@ -150,6 +163,9 @@ def start(*, place: Point | None, inside: bool, classified: bool) -> Stage:
 def body_hash(draft: Draft) -> bytes:
     """Return what tells a retried request from another one under the same key."""
     said = (draft.text, draft.lon, draft.lat, draft.datum, draft.address, draft.category, draft.at)
+    # Only where it is said: reports sent before there was a choice keep their digest.
+    if draft.joins:
+        said = (*said, draft.joins)
     return hashlib.sha256(repr(said).encode()).digest()[:16]
 
 
@@ -195,6 +211,13 @@ def _time(at: datetime | None, now: datetime) -> datetime:
     if not OLDEST <= aware("at", at) <= now + CLOCK_SKEW:
         raise ImpossibleTime("at", at.isoformat())
     return min(at, now)
+
+
+def by_device(said: datetime | None, *, now: datetime) -> datetime:
+    """Return when something was done by the clock of the device it was done on; ``now`` where
+    it says nothing, runs ahead, or is further back than anything waits to be sent.
+    """
+    return said if said is not None and now - WAITED <= said <= now else now
 
 
 def _place(draft: Draft) -> Point | None:

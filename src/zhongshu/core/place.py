@@ -100,6 +100,25 @@ def neighbours(square: int) -> tuple[int, ...]:
     )
 
 
+def squares(place: Point, within: float) -> tuple[int, ...]:
+    """Return the squares in which everything lies that is within so many metres of a place."""
+    # One part in a hundred more, for `metres` is that far off at the most.
+    north = 1.01 * within / METRES_PER_DEGREE
+    east = north / max(math.cos(math.radians(min(abs(place.lat) + north, 90.0))), 1e-3)
+    bottom, top = (
+        math.floor((min(max(lat, -90.0), 90.0) + 90.0) * _PER_DEGREE)
+        for lat in (place.lat - north, place.lat + north)
+    )
+    left, right = (
+        math.floor((lon + 180.0) * _PER_DEGREE) for lon in (place.lon - east, place.lon + east)
+    )
+    return tuple(
+        row * _ROW + column % _COLUMNS_AROUND
+        for row in range(bottom, top + 1)
+        for column in range(left, min(right, left + _COLUMNS_AROUND - 1) + 1)
+    )
+
+
 # ── datums ───────────────────────────────────────────────────────────────────────────
 
 _A = 6_378_245.0  # Krasovsky 1940, the ellipsoid the published shift is written on

@@ -27,3 +27,22 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     if not one or not other:
         return 0.0
     return len(one & other) / len(one | other)
+
+
+def phrases(text: str, shared: frozenset[str]) -> tuple[str, ...]:
+    """Return the stretches of ``text`` made of words in ``shared``, as a person reads them:
+    of pairs of characters that follow each other, the whole they make.
+    """
+    found: dict[str, None] = {}
+    for piece in _PIECE.findall(text.lower()):
+        if piece[0] < "\u3400" or len(piece) == 1:
+            if piece in shared:
+                found[piece] = None
+            continue
+        begun = 0
+        for i in range(len(piece)):
+            if piece[i : i + 2] not in shared or i == len(piece) - 1:
+                if i > begun:
+                    found[piece[begun : i + 1]] = None
+                begun = i + 1
+    return tuple(found)

@@ -16,7 +16,8 @@ import shapely
 
 from zhongshu.core.cases import Act, Case, Stage, begun, step
 from zhongshu.core.cases.clocks import next_at
-from zhongshu.core.catalogue import Catalogue, danger_in, read_rows
+from zhongshu.core.catalogue import Catalogue, danger_in
+from zhongshu.core.catalogue_table import read_rows
 from zhongshu.core.facts import A_REPORTER, Fact, Kind
 from zhongshu.core.grid import LEVELS, Area
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
@@ -27,7 +28,7 @@ from zhongshu.demo.voices import Crowd
 from zhongshu.flow import acts, areas, assets, notices
 from zhongshu.flow.city import City, load
 from zhongshu.link.holidays import china
-from zhongshu.store import cases, reports, tasks
+from zhongshu.store import cases, catalogues, reports, tasks
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
 
@@ -52,10 +53,10 @@ class Built:
 def default_catalogue() -> Catalogue:
     """Return the catalogue the project brings with it."""
     text = files("zhongshu.core").joinpath("data/catalogue.csv").read_text(encoding="utf-8")
-    categories, rejects = read_rows(csv.DictReader(text.splitlines()))
-    if rejects:
-        raise ValueError(f"the project's own catalogue has a bad row: {rejects[0]}")
-    return Catalogue(1, "默认目录 · Default catalogue", date(2026, 1, 1), categories)
+    reading = read_rows(csv.DictReader(text.splitlines()))
+    if reading.rejects:
+        raise ValueError(f"the project's own catalogue has a bad row: {reading.rejects[0]}")
+    return Catalogue(1, "默认目录 · Default catalogue", date(2026, 1, 1), reading.categories)
 
 
 def build(
@@ -74,7 +75,7 @@ def build(
     for kind, shape in made.backdrops.items():
         store.set_backdrop(tx, kind, shape)
     said("calling the offices together")
-    store.add_catalogue(tx, default_catalogue())
+    catalogues.add(tx, default_catalogue())
     store.add_calendar_days(tx, china(range(2026, 2028)))
     by_kind = _by_kind(store.areas(tx))
     streets = by_kind["subdistrict"]
@@ -83,7 +84,7 @@ def build(
     crew = people.add_people(tx, password=password, areas=by_kind, units=units, now=now)
     store.changed(tx)
     said("living through thirty days")
-    city = load(tx, on=now.date())
+    city = load(tx, at=now)
     _things(tx, city, made.backdrops["road"], rng)
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.

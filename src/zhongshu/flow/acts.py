@@ -23,17 +23,20 @@ from zhongshu.core.cases.clocks import (
     by_kind,
     climbed,
 )
+from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
-from zhongshu.core.intake import start
+from zhongshu.core.intake import by_device, start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
 from zhongshu.flow import pending
 from zhongshu.flow.city import City, Work
-from zhongshu.store import cases, reports, tasks
+from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 #: How long a reporter may reopen a closed case, where the city says nothing.
 REOPEN_DAYS = 15
+#: What reaches the hub within this time of being done was never waiting on a device.
+SENT_AT_ONCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,9 @@ class Form:
     """What comes with an act; each act reads only its own fields.
 
     ``version`` is the case's version the person saw: an act on a case that has moved
-    since is refused instead of being done to something else.
+    since is refused instead of being done to something else. ``done_at`` is when it was done
+    by the clock of a device that had no net: said beside the fact, and no clock of the hub
+    goes by it.
     """
 
     reason: str = ""
@@ -49,8 +54,10 @@ class Form:
     cause: str = ""
     note: str = ""
     version: int | None = None
+    done_at: datetime | None = None
     unit: UnitId | None = None
     category: str | None = None
+    condition: int | None = None
     place: Point | None = None
     address: str = ""
     outcome: Outcome | None = None
@@ -69,6 +76,11 @@ class Moved(Refused):
 class Missing(Refused):
     message = "%(field)s is missing."
     remedy = "This act needs it."
+
+
+class NoSuchCondition(Refused):
+    message = "%(field)s: the category %(code)s has no filing condition %(value)s."
+    remedy = "Choose one of its %(count)s conditions, or none: then the first that fits applies."
 
 
 class NoUnit(Refused):
@@ -137,13 +149,23 @@ def act(
     """
     if not isinstance(case, Case):
         # In the order of their identities, so that two merges cannot wait for each other.
-        if what is Act.MERGE and form.into is not None:
-            for each in sorted((case, form.into)):
-                _locked(tx, each)
+        for each in sorted({case, *_others(tx, case, what, form)}):
+            _locked(tx, each)
         case = _locked(tx, case)
     if form.version is not None and form.version != case.version:
         raise Moved("version", form.version, now=case.version)
     return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
+
+
+def _others(tx: Tx, case: CaseId, what: Act, form: Form) -> tuple[CaseId, ...]:
+    """Return which other case an act touches."""
+    if what is Act.MERGE and form.into is not None:
+        return (form.into,)
+    if what is Act.UNMERGE:
+        now = cases.get(tx, case)
+        if now is not None and now.merged_into is not None:
+            return (now.merged_into,)
+    return ()
 
 
 #: What each act is to the clocks; dispatching is two things and says so itself.
@@ -239,7 +261,7 @@ def _plainly(
     hindrance = hindered(case, what)
     if hindrance is not None:
         raise hindrance("act", what)
-    spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
+    spoken = {**({"note": form.note} if form.note else {}), **_earlier(form, at), **(says or {})}
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
         case, what, by=by, at=at, sets={**ticked, **(sets or {})}, reason=form.reason, says=spoken
@@ -247,6 +269,12 @@ def _plainly(
     cases.save(tx, after, fact)
     _tasks(tx, after, what, by, at, form)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
+
+
+def _earlier(form: Form, at: datetime) -> dict[str, str]:
+    """Return when it was done, where that was well before it reached the hub."""
+    done = by_device(form.done_at, now=at)
+    return {"done_at": done.isoformat()} if at - done > SENT_AT_ONCE else {}
 
 
 def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -266,11 +294,34 @@ def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
 
 
 def _classify(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    category = city.catalogue.by_code(form.category or "")
+    after = _plainly(tx, city, case, what, by, at, form, sets=_classified(city, form))
+    return _filed_if_ready(tx, city, after, by, at)
+
+
+def _classified(city: City, form: Form) -> dict[str, Any]:
+    """Return the category a form names, and which of its conditions; another category's
+    condition means nothing any more.
+    """
+    category = city.coded(form.category or "")
     if category is None:
         raise Missing("category", form.category)
-    after = _plainly(tx, city, case, what, by, at, form, sets={"category": category.id})
-    return _filed_if_ready(tx, city, after, by, at)
+    return {"category": category.id, "condition": _condition(category, form)}
+
+
+def _condition(category: Category | None, form: Form) -> int | None:
+    if form.condition is None:
+        return None
+    count = len(category.conditions) if category else 0
+    if not 1 <= form.condition <= count:
+        code = category.code if category else "—"
+        raise NoSuchCondition("condition", form.condition, code=code, count=count)
+    return form.condition
+
+
+def _chosen(city: City, case: Case, form: Form) -> dict[str, Any]:
+    """Return the condition a form chooses for the category the case has; nothing where it says none."""
+    n = _condition(city.category(case.category), form)
+    return {} if n is None else {"condition": n}
 
 
 def _filed_if_ready(tx: Tx, city: City, case: Case, by: By, at: datetime) -> Case:
@@ -282,32 +333,21 @@ def _filed_if_ready(tx: Tx, city: City, case: Case, by: By, at: datetime) -> Cas
 
 def _file(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     if form.category:
-        case = _plainly(
-            tx, city, case, Act.CLASSIFY, by, at, Form(),
-            sets={"category": _category(city, form.category)},
-        )  # fmt: skip
+        case = _plainly(tx, city, case, Act.CLASSIFY, by, at, Form(), sets=_classified(city, form))
     if case.category is None:
         raise Missing("category")
-    return _plainly(tx, city, case, what, by, at, form)
-
-
-def _category(city: City, code: str) -> int:
-    category = city.catalogue.by_code(code)
-    if category is None:
-        raise Missing("category", code)
-    return category.id
+    return _plainly(tx, city, case, what, by, at, form, sets=_chosen(city, case, form))
 
 
 def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    work = city.work(case, at=at, unit=form.unit)
+    chosen = _chosen(city, case, form)
+    work = city.work(replace(case, **chosen), at=at, unit=form.unit)
     if work is None:
         raise NoUnit("unit")
     unit = city.units.get(work.unit)
     if unit is None or not unit.active:
         raise NoSuchUnit("unit", work.unit)
-    category = city.catalogue.by_id(case.category)
-    assert category is not None
-    city.rulebook.check(work.unit, category.code, case.area_code, at.astimezone(city.zone))
+    city.check_competence(case, work.unit, at=at)
     after = _plainly(
         tx,
         city,
@@ -316,7 +356,7 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
         by,
         at,
         form,
-        sets=dispatched(city, case, work, at),
+        sets={**chosen, **dispatched(city, case, work, at)},
         says=dict(work.says),
     )
     tasks.open_(
@@ -336,10 +376,15 @@ def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> C
 
 
 def dispatched(city: City, case: Case, work: Work, at: datetime) -> dict[str, Any]:
-    """Return what a dispatch sets: to the unit that returned it, its clock goes on."""
+    """Return what a dispatch sets: to the unit that returned it, its clock goes on, unless
+    another condition gives it another limit.
+    """
     handle = by_kind(case.clocks, ClockKind.HANDLE)
     again = (
-        work.unit == case.returned_by and handle is not None and handle.state is ClockState.PAUSED
+        work.unit == case.returned_by
+        and handle is not None
+        and handle.state is ClockState.PAUSED
+        and handle.limit == str(work.limit)
     )
     fresh = {} if again else {"overdue_at": None}
     tick = Tick.DISPATCHED_AGAIN if again else Tick.DISPATCHED
@@ -386,7 +431,7 @@ def _unmerge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, fo
     if case.merged_into is not None:
         other = _locked(tx, case.merged_into)
         released, fact = changed(
-            other, Kind.RELEASED, {"reports": max(1, other.reports - case.reports)}, by=by, at=at,
+            other, Kind.RELEASED, {"reports": other.reports - case.reports}, by=by, at=at,
             says={"case": case.id, "number": case.number, "reports": case.reports},
         )  # fmt: skip
         cases.save(tx, released, fact)
@@ -400,10 +445,12 @@ def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
     voice = reports.get(tx, form.report)
     if voice is None or voice.case_id != case.id:
         raise Missing("report", form.report)
-    if case.reports < 2:
+    # Those of cases merged into it do not count: un-merging takes them away again.
+    if reports.count_own(tx, case.id) < 2:
         raise OnlyReport("report", form.report)
     own = _of_its_own(tx, city, case, voice, by, at)
     reports.move(tx, voice.id, own.id)
+    vault.move_photos(tx, voice.id, own.id)
     return _plainly(
         tx, city, case, what, by, at, form,
         sets={"reports": case.reports - 1}, says={"report": voice.id, "number": own.number},
@@ -412,6 +459,7 @@ def _split(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
 
 def _of_its_own(tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at: datetime) -> Case:
     (new_id,), _ = cases.ids(tx, cases=1, reports=0)
+    cases.take_in_hand(tx, CaseId(new_id))
     place = None if voice.lon is None or voice.lat is None else Point(voice.lon, voice.lat)
     found = city.where(place) if place else None
     first = Case(
@@ -455,8 +503,8 @@ def _tasks(tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form) -> N
             tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
         case Act.MERGE | Act.REJECT:
             tasks.cancel_all(tx, case.id, at=at, by=who)
-        case Act.UNMERGE if case.stage in (Stage.DISPATCHED, Stage.IN_HAND):
-            tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
+        case Act.UNMERGE:
+            tasks.wake(tx, case.id)
         case _:
             pass
 

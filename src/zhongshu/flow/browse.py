@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
@@ -12,14 +12,13 @@ from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
 from zhongshu.core.cases.clocks import Clock
-from zhongshu.core.cases.matching import Match, same_matter
 from zhongshu.core.cases.voices import STEPS, heard_by
 from zhongshu.core.dispatch import Pick
 from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure, ProcedureFilter
 from zhongshu.core.values import CaseId
-from zhongshu.flow import acts
+from zhongshu.flow import acts, same
 from zhongshu.flow.city import City
 from zhongshu.store import accounts, assets, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
@@ -48,7 +47,8 @@ class Sheet:
     posts: Sequence[city_store.Post]
     acts: tuple[Act, ...]
     pick: Pick | None
-    similar: Sequence[Match]
+    similar: Sequence[same.Similar]
+    restored: same.Restored | None
     merged: Sequence[Case]
     clocks: Sequence[Told]
     thing: tuple[Asset, float] | None
@@ -79,10 +79,10 @@ def told(city: City, case: Case) -> Sequence[Told]:
 
 def number_id(number: str) -> CaseId:
     """Return the identity a case number ends in."""
-    _, _, tail = number.rpartition("-")
-    if not (tail.isascii() and tail.isdigit()) or len(tail) > 18:
+    found = City.case_id(number)
+    if found is None:
         raise NotFound("case", number)
-    return CaseId(int(tail))
+    return found
 
 
 def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
@@ -91,13 +91,21 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     With ``lock`` other writers are kept out until the transaction ends.
     """
     found = (cases.lock if lock else cases.get)(tx, number_id(number))
-    if (
-        found is None
-        or found.number != number
-        or not sight.covers(area_code=found.area_code, unit=found.unit, involved=found.involved)
-    ):
+    if found is None or found.number != number or not _covers(sight, found):
         raise NotFound("case", number)
     return found
+
+
+def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
+    """Return a case by its identity, under the same rule."""
+    found = cases.get(tx, identity)
+    if found is None or not _covers(sight, found):
+        raise NotFound("case", identity)
+    return found
+
+
+def _covers(sight: Sight, case: Case) -> bool:
+    return sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
 
 
 def listing(
@@ -135,6 +143,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     chain = (
         [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
     )
+    survivor = cases.get(tx, found.merged_into) if found.merged_into is not None else None
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -145,9 +154,15 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
         posts=city_store.posts_on(tx, chain, found.unit),
-        acts=acts_for(found, actor),
+        acts=tuple(
+            act
+            for act in acts_for(found, actor)
+            # Reports of a case merged into it are not its own to split off.
+            if act is not Act.SPLIT or sum(v.case_id == found.id for v in voices) > 1
+        ),
         pick=city.pick(found, at=now),
-        similar=similar(tx, city, found, actor.sight),
+        similar=same.similar(tx, city, found, actor.sight),
+        restored=same.restored(found, survivor) if survivor is not None else None,
         merged=cases.merged_into(tx, found.id),
         clocks=told(city, found),
         thing=thing(tx, city, found),
@@ -155,37 +170,18 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     )
 
 
-def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
-    """Return other open cases of the class near this one, wider than the joining rule."""
-    if found.lon is None or found.lat is None or found.category is None or not found.is_open:
-        return ()
-    rule = type(city.same)(metres=city.same.metres * 2, hours=city.same.hours * 10)
-    around = [(square, found.category) for square in neighbours(tile(found.lon, found.lat))]
-    since = found.reported_at - timedelta(hours=rule.hours)
-    matches = same_matter(
-        at=found.reported_at + timedelta(hours=rule.hours), place=Point(found.lon, found.lat),
-        category=found.category, text=found.title,
-        candidates=[c for c in cases.near(tx, around, since=since) if c.id != found.id],
-        rule=type(rule)(metres=rule.metres, hours=2 * rule.hours),
-    )  # fmt: skip
-    return [m for m in matches if sight.covers(area_code=m.case.area_code, unit=m.case.unit)][:5]
-
-
 def around(
     tx: Tx, city: City, sight: Sight, place: Point, category: str, *, within_m: float = 30.0
 ) -> list[tuple[Case, float]]:
     """Return cases in sight of a class around a place with their distance, the newest first."""
-    here = city.catalogue.by_code(category)
-    if here is None:
-        return []
     squares = list(neighbours(tile(place.lon, place.lat)))
-    found = cases.around(tx, squares, here.id)
+    found = cases.around(tx, squares, sorted(city.lineage.named(category, exactly=True)))
     return [
         (case, far)
         for case in found
         if case.lon is not None and case.lat is not None
         and (far := metres(place, Point(case.lon, case.lat))) <= within_m
-        and sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
+        and _covers(sight, case)
     ][:50]  # fmt: skip
 
 
@@ -194,8 +190,11 @@ def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
     category = city.category(case.category)
     if category is None or case.lon is None or case.lat is None:
         return None
-    found = assets.near(tx, Point(case.lon, case.lat), category=category.code, within_m=30.0)
-    return found[0] if found else None
+    here = Point(case.lon, case.lat)
+    # Things keep the code they were surveyed under.
+    codes = {category.code, *(city.names[id_][0] for id_ in city.alike(category.id))}
+    found = [one for code in sorted(codes) for one in assets.near(tx, here, category=code, within_m=30.0)]  # fmt: skip
+    return min(found, key=lambda one: one[1], default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,11 +321,13 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
     area = city.tree.by_id.get(case.area) if case.area is not None else None
     unit = city.units.get(case.unit) if case.unit is not None else None
     category = city.names.get(case.category) if case.category is not None else None
+    applies = city.condition(case)
     return {
         "number": case.number, "stage": case.stage, "outcome": case.outcome,
         "confirmation": case.confirmation, "solved": case.solved, "satisfied": case.satisfied,
         "title": case.title, "address": case.address, "channel": case.channel,
         "category": category and {"code": category[0], "zh": category[1].zh, "en": category[1].en},
+        "condition": applies[0] if applies else None,
         "hazard": case.hazard, "priority": case.priority, "lon": case.lon, "lat": case.lat,
         "area": area and {"code": area.code, "kind": area.kind, "zh": area.name.zh, "en": area.name.en},
         "cells": [city.tree.by_id[c].code for c in case.cells if c in city.tree.by_id],  # type: ignore[index]

@@ -6,8 +6,8 @@ the calendar fit into some megabytes, and then finding a cell or a unit asks no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
@@ -16,15 +16,18 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
-from zhongshu.core.cases.matching import SameRule
-from zhongshu.core.catalogue import Catalogue, Category, Guess
+from zhongshu.core.cases.matching import SameRules
+from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess
+from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
 from zhongshu.core.escalation import ladder
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.notices import Rules, tellings
 from zhongshu.core.place import Point
-from zhongshu.core.values import CaseId, Name, UnitId
+from zhongshu.core.values import CaseId, CategoryId, Name, UnitId
+from zhongshu.store import catalogues
 from zhongshu.store import city as store
+from zhongshu.store import same as same_store
 from zhongshu.store.db import Tx
 
 
@@ -43,21 +46,22 @@ class Work:
 
 @dataclass(frozen=True)
 class City:
-    """One version of the city's own data."""
+    """One version of the city's own data, as it is valid on a day."""
 
     version: int
+    day: date
     name: Name
     zone: ZoneInfo
     levels: tuple[Level, ...]
     tree: Tree
     locator: Locator
     catalogue: Catalogue
+    lineage: Lineage
     rulebook: Rulebook
     idle_rules: tuple[DutyRule, ...]
     calendar: Calendar
     units: Mapping[UnitId, store.Unit]
-    names: Mapping[int, tuple[str, Name]]
-    same: SameRule
+    same: SameRules
     keeper: Keeper
     said: Mapping[str, Any]
 
@@ -75,6 +79,16 @@ class City:
     def number(self, at: datetime, case: CaseId) -> str:
         """Return the number a case is spoken of by: the day in the city, and its identity."""
         return f"{at.astimezone(self.zone):%y%m%d}-{case}"
+
+    @staticmethod
+    def case_id(number: str) -> CaseId | None:
+        """Return the identity a case number ends in; None where it is no number."""
+        tail = number.rpartition("-")[2]
+        return CaseId(int(tail)) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else None
+
+    def code(self, case: Case) -> str:
+        """Return the code a case's category has today; empty while it is open."""
+        return "" if case.category is None else self.code_now(case.category)
 
     def ticked(
         self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
@@ -121,42 +135,91 @@ class City:
         )
 
     def pick(self, case: Case, *, at: datetime) -> Pick | None:
-        """Return the unit the duty rules name for a case."""
-        category = self.catalogue.by_id(case.category)
-        if category is None:
-            return None
-        return self.rulebook.pick(category.code, case.area_code, at.astimezone(self.zone))
+        """Return the unit the duty rules name for a case; where its category has become
+        several, the one named most closely.
+        """
+        local = at.astimezone(self.zone)
+        picks = [
+            pick
+            for code in self.codes_now(case.category)
+            if (pick := self.rulebook.pick(code, case.area_code, local)) is not None
+        ]
+        return min(picks, key=lambda pick: pick.rule.rank, default=None)
+
+    def check_competence(self, case: Case, unit: UnitId, *, at: datetime) -> None:
+        """Refuse a unit that a duty rule forbids for such a case."""
+        for code in self.codes_now(case.category):
+            self.rulebook.check(unit, code, case.area_code, at.astimezone(self.zone))
 
     def work(self, case: Case, *, at: datetime, unit: UnitId | None = None) -> Work | None:
         """Return the work a dispatch now would make of a case: to the unit given, or to
         the one the rules name. None where neither is known.
         """
-        category = self.catalogue.by_id(case.category)
+        category = self.category(case.category)
         if category is None:
             return None
         pick = self.pick(case, at=at)
         lead = unit if unit is not None else pick.unit if pick else None
         if lead is None:
             return None
-        condition = category.condition(hazard=case.hazard)
+        n = category.number(hazard=case.hazard, chosen=case.condition)
+        condition = category.conditions[n - 1]
         by_rule = pick is not None and pick.unit == lead
         return Work(
             unit=lead,
             limit=condition.limit,
             due_at=due(self.hours(lead), at, condition.limit),
             auto=by_rule and pick.rule.auto if pick else False,
-            says={"limit": str(condition.limit), **({"duty_rule": pick.rule.id} if by_rule and pick else {})},
+            says={"limit": str(condition.limit), "condition": n, **({"duty_rule": pick.rule.id} if by_rule and pick else {})},
             pick=pick,
             co_units=pick.rule.co_units if pick and by_rule else (),
         )  # fmt: skip
 
     def category(self, category: int | None) -> Category | None:
-        return self.catalogue.by_id(category)
+        """Return a category of whichever version it belongs to: a case keeps its own."""
+        known = None if category is None else self.lineage.owners.get(category)
+        return known[1] if known else None
 
     def category_name(self, category: int | None) -> Name | None:
         """Return a category's name in whichever version it belongs to."""
-        found = self.names.get(category) if category is not None else None
-        return found[1] if found else None
+        found = self.category(category)
+        return found.name if found else None
+
+    def condition(self, case: Case) -> tuple[int, Condition] | None:
+        """Return the number and the filing condition that applies to a case."""
+        category = self.category(case.category)
+        if category is None or not category.conditions:
+            return None
+        n = category.number(hazard=case.hazard, chosen=case.condition)
+        return n, category.conditions[n - 1]
+
+    def codes_now(self, category: int | None) -> tuple[str, ...]:
+        """Return the codes a category has today: its own where it leads nowhere."""
+        return self.lineage.codes.get(category, ()) if category is not None else ()
+
+    def code_now(self, category: int) -> str:
+        """Return the one code a category is counted under today; its own where it became several."""
+        codes, own = self.codes_now(category), self.category(category)
+        return codes[0] if len(codes) == 1 else own.code if own else str(category)
+
+    def coded(self, code: str) -> Category | None:
+        """Return the category in use that somebody means by a code: of the version in force,
+        or what the code of a former one has become.
+        """
+        found = self.catalogue.by_code(code)
+        if found is None:
+            became = self.lineage.successors(code)
+            found = self.catalogue.by_code(became[0]) if len(became) == 1 else None
+        return found if found is not None and found.active else None
+
+    def alike(self, category: CategoryId) -> frozenset[CategoryId]:
+        """Return a category and what it is called in other versions."""
+        return self.lineage.alike(category)
+
+    @cached_property
+    def names(self) -> Mapping[int, tuple[str, Name]]:
+        """Identity → code and name of every category that was ever in force."""
+        return {id_: (one.code, one.name) for id_, (_, one) in self.lineage.owners.items()}
 
     @cached_property
     def _below(self) -> dict[UnitId, frozenset[UnitId]]:
@@ -179,33 +242,36 @@ class City:
         return {unit.code: unit for unit in self.units.values()}
 
 
-def load(tx: Tx, *, on: date | None = None) -> City:
-    """Load the city as it is valid on a day (today where the caller says none)."""
+def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
+    """Load the city as it is valid on a day, or on the day a moment has in the city (the
+    latest of all where the caller says none).
+    """
     number = store.version(tx)
     said: Mapping[str, Any] = store.setting(tx, "city") or {}
     zone = ZoneInfo(said.get("zone", "Asia/Shanghai"))
-    day = on or date.max.replace(year=9998)
+    day = at.astimezone(zone).date() if at else on or date.max.replace(year=9998)
     levels = tuple(store.levels(tx))
     areas = [area for area in store.areas(tx) if area.valid(day)]
     holidays, workdays = store.calendar_days(tx)
-    same: Mapping[str, Any] = said.get("same", {})
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
-    rules = store.duty_rules(tx)
+    lineage = _lineage(tx, day)
+    rules = [now for rule in store.duty_rules(tx) for now in read_today(rule, lineage)]
     return City(
         version=number,
+        day=day,
         name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
         zone=zone,
         levels=levels,
         tree=Tree(areas),
         locator=Locator(areas, levels),
-        catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
+        catalogue=lineage.versions.get(lineage.current) or Catalogue(0, "", None, ()),
+        lineage=lineage,
         rulebook=Rulebook(rule for rule in rules if units[rule.unit].active),
         idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
         calendar=calendar,
         units=units,
-        names=store.category_names(tx),
-        same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+        same=SameRules.usual(same_store.rules(tx)),
         keeper=Keeper.usual(
             calendar, said=said.get("limits", {}),
             units={
@@ -215,6 +281,31 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         ),
         said=said,
     )  # fmt: skip
+
+
+def _lineage(tx: Tx, day: date) -> Lineage:
+    """Return every version of the catalogue that is or was in force by a day."""
+    terms = catalogues.terms(tx)
+    numbers = sorted({number for first, number in terms if first <= day})
+    return Lineage(
+        current=in_force(terms, day) or 0,
+        versions=catalogues.whole(tx, numbers),
+        based_on={version.number: version.based_on for version in catalogues.versions(tx)},
+        pairs=catalogues.pairs(tx),
+    )
+
+
+def read_today(rule: DutyRule, lineage: Lineage) -> Sequence[DutyRule]:
+    """Return a duty rule with its code read in the catalogue in force: one for each code it
+    has become. The beginning of a code, and a code that leads nowhere, stay as written.
+    """
+    written = lineage.versions.get(rule.catalogue or lineage.current)
+    if rule.catalogue in (None, lineage.current) or written is None:
+        return (rule,)
+    if written.by_code(rule.category) is None:
+        return (rule,)
+    became = lineage.successors(rule.category, rule.catalogue)
+    return [replace(rule, category=code) for code in became] or (rule,)
 
 
 _PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))

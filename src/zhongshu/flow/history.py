@@ -19,12 +19,12 @@ import numpy as np
 import polars as pl
 
 from zhongshu.core.calendar import due_many, parse_limit
-from zhongshu.core.catalogue import MAJORS, Category, Condition, Layer
+from zhongshu.core.catalogue import LAYERS, MAJORS, Category, Condition
 from zhongshu.core.history import LocalCategory, Mapping, Normalised, normalise
 from zhongshu.core.place import tiles
 from zhongshu.core.values import CategoryId, Name
 from zhongshu.flow.city import City
-from zhongshu.store import cases, history
+from zhongshu.store import cases, catalogues, history
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
@@ -332,12 +332,11 @@ def _merged(tx: Tx, source: str) -> int:
 def add_local_categories(tx: Tx, city: City, local: tuple[LocalCategory, ...]) -> int:
     """Add to the catalogue in force the categories a source needs and it has not."""
     missing = [one for one in local if city.catalogue.by_code(one.code) is None]
-    layers = {"C": Layer.COMPONENT, "E": Layer.EVENT, "S": Layer.SERVICE}
-    city_store.add_categories(
+    catalogues.add_categories(
         tx, city.catalogue.version,
         [
             Category(
-                id=CategoryId(0), code=one.code, layer=layers[one.code[0]],
+                id=CategoryId(0), code=one.code, layer=LAYERS[one.code[0]],
                 major=MAJORS.get(one.code[:4], Name("其他", "Other")), name=Name(one.zh, one.en),
                 unit_type=one.unit_type,
                 conditions=(Condition(text=Name("一般情形", "Ordinary"), limit=parse_limit(one.limit), hazard=False),),

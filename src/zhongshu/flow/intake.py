@@ -2,6 +2,8 @@
 
     check and clean → locate → classify → same matter? → file → (an explicit rule dispatches)
 
+“Same matter?” is answered by the reporter where he was asked (`Draft.joins`), else by the rule.
+
 A report that is refused comes back as its refusal; its neighbours go on.
 """
 
@@ -13,13 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.cases import Act, Case, Stage, begun, changed, step
-from zhongshu.core.cases.matching import Match, same_matter
+from zhongshu.core.cases.matching import JOINABLE, Match, Matter, SameRule, between, same_matter
 from zhongshu.core.catalogue import Category, Danger, Guess, danger_in
 from zhongshu.core.facts import A_REPORTER, THE_HUB, Fact, Kind
-from zhongshu.core.intake import RECEIPT_BYTES, Draft, Report, read, receipt_code, start
-from zhongshu.core.place import Point, metres, neighbours, tile
+from zhongshu.core.intake import OWN, RECEIPT_BYTES, Draft, Report, read, receipt_code, start
+from zhongshu.core.place import Point, metres, squares, tile
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
-from zhongshu.core.values import CaseId, Refused, ReportId
+from zhongshu.core.values import CaseId, CategoryId, Refused, ReportId
 from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks, vault
@@ -44,6 +46,17 @@ class KeyTwice(Refused):
     status = 409
     message = "A report under the key “%(value)s” is being taken in at this moment."
     remedy = "Send it again in a second to get its receipt."
+
+
+class NotOpen(Refused):
+    status = 409
+    message = "The matter “%(value)s” cannot be joined any more."
+    remedy = "Leave the number out, or send “own” to open a case of its own."
+
+
+class TooFar(Refused):
+    message = "The matter “%(value)s” is too far from the place of this report to be the same."
+    remedy = "Set the place where it is, within %(most)d m of it, or open a case of its own."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +89,8 @@ class _Pending:
     spot: tuple[int, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict[str, Any])
     inside: bool = False
+    rule: SameRule | None = None
+    alike: frozenset[CategoryId] = frozenset()
 
 
 @dataclass(slots=True)
@@ -119,15 +134,19 @@ def _understood(pending: _Pending, city: City) -> _Pending:
         found = city.where(report.place)
         pending.inside = found is not None
         pending.where = {"lon": report.place.lon, "lat": report.place.lat, **(found or {})}
-        pending.spot = neighbours(tile(report.place.lon, report.place.lat))
     pending.danger = danger_in(report.text)
     if report.category is not None:
-        pending.category = city.catalogue.by_code(report.category)
+        pending.category = city.coded(report.category)
         if pending.category is None:
             raise UnknownCategory("category", report.category)
     else:
         pending.guesses = city.guesses(report.text)
         pending.category = _clear_winner(pending.guesses)
+    if pending.category is not None:
+        pending.alike = city.alike(pending.category.id)
+    if report.place is not None and pending.inside and pending.category is not None:
+        pending.rule = city.same.of(pending.category.code)
+        pending.spot = squares(report.place, pending.rule.metres)
     return pending
 
 
@@ -174,51 +193,126 @@ def _written(
     *, random: Random, key: bytes, join: bool,
 ) -> None:  # fmt: skip
     written = _Written()
-    near = _candidates(tx, city, pending) if join else {}
+    near = _candidates(tx, pending) if join else {}
     done = _done_nearby(tx, city, pending)
-    locked = cases.lock_all(tx, _likely(city, pending, near))
+    named = _named(pending) if join else {}
+    locked = cases.lock_all(tx, sorted({*_likely(pending, near), *named.values()}))
     case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
-    for one, case_id, report_id in zip(pending, case_ids, report_ids, strict=True):
-        match = _match(city, one, near) if join else None
-        joined = _still_joinable(tx, match, written, locked) if match else None
-        if match is None or joined is None:
-            match = None
+    kept: list[tuple[_Pending, ReportId]] = []
+    for one, case_id, number in zip(pending, case_ids, report_ids, strict=True):
+        report_id = ReportId(number)
+        try:
+            match, joined = _same(tx, city, one, near if join else None, named, written, locked)
+        except Refused as refusal:
+            answers[one.n] = refusal
+            continue
+        if joined is None or match is None:
             before = _repeated(city, one, done)
-            case = _opened(written, city, one, CaseId(case_id), ReportId(report_id), before)
+            case = _opened(written, city, one, CaseId(case_id), report_id, before, match)
             _remember(near, case)
+            match = None
         else:
-            case = _joined(written, joined, one, ReportId(report_id), match)
+            case = _joined(written, joined, one, report_id, match)
         code = receipt_code(random(RECEIPT_BYTES))
         written.rows.append(_row(one.report, report_id, case.id, code))
+        kept.append((one, report_id))
         answers[one.n] = Receipt(
-            report=ReportId(report_id), code=code, case=case.id, number=case.number,
+            report=report_id, code=code, case=case.id, number=case.number,
             stage=case.stage, joined=match, danger=one.danger,
         )  # fmt: skip
     # Nothing here waits for an answer: all of it goes in one round trip.
     with tx.pipeline():
         _store(tx, written)
-        for one, report_id in zip(pending, report_ids, strict=True):
-            _vaulted(tx, one.report, ReportId(report_id), random=random, key=key)
+        for one, report_id in kept:
+            _vaulted(tx, one.report, report_id, random=random, key=key)
     for case_id, work in written.work:
         ask_others(tx, city, written.new[case_id], work, at=pending[0].report.received_at)
+
+
+def _same(
+    tx: Tx, city: City, one: _Pending, near: _Near | None, named: Mapping[str, CaseId],
+    written: _Written, locked: dict[CaseId, Case],
+) -> tuple[Match | None, Case | None]:  # fmt: skip
+    """Return the match of a report and the case it joins, locked; no case: it opens its own.
+
+    A match without a case is what the rule would have joined, had the reporter not said that
+    it is another matter.
+    """
+    if near is None:
+        return None, None
+    if one.report.joins and one.report.joins != OWN:
+        return _chosen(tx, city, one, named, written, locked)
+    match = _match(one, near)
+    if match is None:
+        return None, None
+    if one.report.joins == OWN:
+        return match, None
+    joined = _still_joinable(tx, match, written, locked)
+    return (match, joined) if joined is not None else (None, None)
+
+
+def _named(pending: Sequence[_Pending]) -> dict[str, CaseId]:
+    """Return the identities of the cases that reporters named as the same matter."""
+    numbers = {one.report.joins for one in pending} - {"", OWN}
+    found = {number: City.case_id(number) for number in numbers}
+    return {number: case for number, case in found.items() if case is not None}
+
+
+def _chosen(
+    tx: Tx, city: City, one: _Pending, named: Mapping[str, CaseId], written: _Written,
+    locked: dict[CaseId, Case],
+) -> tuple[Match, Case]:  # fmt: skip
+    """Return the open case a reporter named, or the one it was merged into; or refuse it."""
+    number = one.report.joins
+    found = locked.get(named[number]) if number in named else None
+    if found is None or found.number != number:
+        raise NotOpen("joins", number)
+    if found.merged_into is not None:
+        found = locked.get(found.merged_into) or cases.lock(tx, found.merged_into)
+        assert found is not None
+    now = written.joined.get(found.id, found)
+    if now.stage not in JOINABLE:
+        raise NotOpen("joins", number)
+    code = city.code(now)
+    rule = city.same.of(code)
+    me = _matter(one)
+    match = between(me, now, code=code, rule=rule) if me is not None else None
+    if match is None or match.metres > rule.near_metres:
+        raise TooFar("joins", number, most=rule.near_metres)
+    locked[now.id] = now
+    return match, now
+
+
+def _matter(one: _Pending) -> Matter | None:
+    """Return what a report is compared by; None where it has no place."""
+    if one.report.place is None:
+        return None
+    return Matter.said(
+        one.report.text, at=one.report.at, place=one.report.place,
+        code=one.category.code if one.category else "",
+    )  # fmt: skip
 
 
 #: Open cases by the ~100 m square they lie in: a report is compared with nine squares only.
 _Near = dict[int, list[Case]]
 
 
-def _candidates(tx: Tx, city: City, pending: Sequence[_Pending]) -> _Near:
-    spots = {
-        (square, one.category.id)
-        for one in pending
-        if one.category is not None and one.inside
-        for square in one.spot
-    }
-    oldest = min(one.report.at for one in pending) - timedelta(hours=city.same.hours)
+def _candidates(tx: Tx, pending: Sequence[_Pending]) -> _Near:
+    asking = [one for one in pending if one.rule is not None and one.rule.joins]
+    if not asking:
+        return {}
+    oldest = min(one.report.at - timedelta(hours=one.rule.hours) for one in asking if one.rule)
     near: _Near = {}
-    for case in cases.near(tx, sorted(spots), since=oldest):
+    for case in cases.near(tx, _spots(asking), since=oldest):
         _remember(near, case)
     return near
+
+
+def _spots(pending: Sequence[_Pending]) -> list[tuple[int, CategoryId]]:
+    """Return the squares and classes in which the same matter may be."""
+    return sorted(
+        {(square, category) for one in pending for category in one.alike for square in one.spot}
+    )
 
 
 def _remember(near: _Near, case: Case) -> None:
@@ -226,21 +320,21 @@ def _remember(near: _Near, case: Case) -> None:
         near.setdefault(tile(case.lon, case.lat), []).append(case)
 
 
-def _match(city: City, one: _Pending, near: _Near) -> Match | None:
-    if one.category is None or one.report.place is None or not one.inside:
+def _match(one: _Pending, near: _Near) -> Match | None:
+    if one.category is None or one.report.place is None or one.rule is None:
         return None
     found = same_matter(
         at=one.report.at, place=one.report.place, category=one.category.id,
-        text=one.report.text, rule=city.same,
+        text=one.report.text, rule=one.rule, alike=one.alike,
         candidates=[case for square in one.spot for case in near.get(square, ())],
     )  # fmt: skip
     return found[0] if found else None
 
 
-def _likely(city: City, pending: Sequence[_Pending], near: _Near) -> list[CaseId]:
+def _likely(pending: Sequence[_Pending], near: _Near) -> list[CaseId]:
     """Return the cases the reports will join as far as can be said now, to lock them at once."""
-    matches = (_match(city, one, near) for one in pending)
-    return sorted({match.case.id for match in matches if match is not None})
+    matches = (_match(one, near) for one in pending if not one.report.joins)
+    return [match.case.id for match in matches if match is not None]
 
 
 def _still_joinable(
@@ -256,30 +350,24 @@ def _still_joinable(
 
 
 def _done_nearby(tx: Tx, city: City, pending: Sequence[_Pending]) -> Sequence[Case]:
-    spots = {
-        (square, one.category.id)
-        for one in pending
-        if one.category is not None and one.inside
-        for square in one.spot
-    }
     days = int(city.said.get("repeat_days", REPEAT_DAYS))
     oldest = min(one.report.at for one in pending) - timedelta(days=days)
-    return cases.closed_near(tx, sorted(spots), since=oldest)
+    return cases.closed_near(tx, _spots(pending), since=oldest)
 
 
 def _repeated(city: City, one: _Pending, done: Sequence[Case]) -> Case | None:
     """Return the case closed last at this place, of this class, that the report repeats."""
     place = one.report.place
-    if one.category is None or place is None:
+    if one.category is None or place is None or one.rule is None:
         return None
     days = timedelta(days=int(city.said.get("repeat_days", REPEAT_DAYS)))
     for case in done:
-        if case.category != one.category.id or case.lon is None or case.lat is None:
+        if case.category not in one.alike or case.lon is None or case.lat is None:
             continue
         assert case.closed_at is not None
         if (
             timedelta(0) <= one.report.at - case.closed_at <= days
-            and metres(place, Point(case.lon, case.lat)) <= city.same.metres
+            and metres(place, Point(case.lon, case.lat)) <= one.rule.metres
         ):
             return case
     return None
@@ -287,9 +375,12 @@ def _repeated(city: City, one: _Pending, done: Sequence[Case]) -> Case | None:
 
 def _opened(
     written: _Written, city: City, one: _Pending, case_id: CaseId, report_id: ReportId,
-    before: Case | None,
+    before: Case | None, instead: Match | None,
 ) -> Case:  # fmt: skip
-    """Open a case of its own; file it, and dispatch it where a rule says so."""
+    """Open a case of its own; file it, and dispatch it where a rule says so.
+
+    ``instead`` is what the rule would have joined, had the reporter not said otherwise.
+    """
     report = one.report
     category = one.category
     first = Case(
@@ -314,6 +405,7 @@ def _opened(
         says={
             "report": report_id, "channel": report.channel, **_reasons(one),
             **({"repeats": before.number} if before else {}),
+            **({"not_same_as": instead.case.number} if instead else {}),
         },
     )  # fmt: skip
     written.facts.append(fact)
@@ -349,6 +441,7 @@ def _joined(
         says={
             "report": report_id, "channel": one.report.channel, "metres": round(match.metres, 1),
             "hours": round(match.hours, 1), "likeness": round(match.likeness, 2),
+            **({"chosen": "reporter"} if one.report.joins else {}),
         },
     )  # fmt: skip
     if case.id in written.new:

@@ -158,9 +158,8 @@ def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind
 
 
 def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
-    category = city.catalogue.by_id(case.category)
-    if unit is not None and category is not None:
-        city.rulebook.check(unit, category.code, case.area_code, at.astimezone(city.zone))
+    if unit is not None:
+        city.check_competence(case, unit, at=at)
 
 
 def _meaning(

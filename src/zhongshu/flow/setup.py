@@ -9,7 +9,7 @@ from typing import Any
 
 from zhongshu.core.access import EVERYTHING, Duty, NotFound
 from zhongshu.core.cases import Filter, Key, Order
-from zhongshu.core.catalogue import Catalogue, RowReject, read_rows
+from zhongshu.core.catalogue import Catalogue
 from zhongshu.core.dispatch import DutyRule
 from zhongshu.core.grid import (
     LEVELS,
@@ -26,7 +26,7 @@ from zhongshu.core.values import Name, UnitId
 from zhongshu.flow import areas, browse
 from zhongshu.flow.city import City
 from zhongshu.flow.signin import hashed_password
-from zhongshu.store import accounts
+from zhongshu.store import accounts, catalogues
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
 
@@ -50,8 +50,8 @@ def begin(
     said: dict[str, Any] = store.setting(tx, "city") or {}
     store.set_setting(tx, "city", {**said, "name_zh": name.zh, "name_en": name.en, "zone": zone})
     store.add_levels(tx, LEVELS)
-    if store.catalogue(tx, on=date.max.replace(year=9998)) is None:
-        store.add_catalogue(tx, catalogue)
+    if not catalogues.terms(tx):
+        catalogues.add(tx, catalogue)
     store.add_calendar_days(tx, days)
     store.changed(tx)
 
@@ -131,20 +131,6 @@ def _add_unit(tx: Tx, said: Mapping[str, str], known: dict[str, UnitId], area: A
                     tx, DutyRule(id=0, unit=unit, category=category.removesuffix("*"), area=area, clause=said.get("clause", ""))
                 )  # fmt: skip
     return fresh
-
-
-def add_catalogue(
-    tx: Tx, rows: Sequence[Mapping[str, Any]], *, name: str, on: date
-) -> tuple[int, int, tuple[RowReject, ...]]:
-    """Add a version of the catalogue, valid from a day; return its number, size, rejects."""
-    text = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
-    categories, rejects = read_rows(text)
-    current = store.catalogue(tx, on=date.max.replace(year=9998))
-    version = current.version + 1 if current else 1
-    if categories:
-        store.add_catalogue(tx, Catalogue(version, name, on, categories))
-        store.changed(tx)
-    return version, len(categories), rejects
 
 
 def add_machine(tx: Tx, login: str, duty: Duty, key_hash: bytes, *, at: datetime) -> None:

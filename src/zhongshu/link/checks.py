@@ -26,7 +26,7 @@ class Finding:
 
 
 def all_of(folder: Path, url: str | None) -> Iterator[Finding]:
-    """Look at everything."""
+    """Look at everything but the second wall, which is the store's to know."""
     yield _database(folder, url)
     yield _disk(folder)
     yield _clock(folder, url)
@@ -34,10 +34,15 @@ def all_of(folder: Path, url: str | None) -> Iterator[Finding]:
     yield _key(folder)
 
 
-def _database(folder: Path, url: str | None) -> Finding:
-    target = url or Embedded(folder).url
+def reachable(folder: Path, url: str | None) -> str | None:
+    """Return where the database answers, if it is running."""
     running = url is not None or postmaster.ready_postmaster(folder / "database") is not None
-    if not running:
+    return url or Embedded(folder).url if running else None
+
+
+def _database(folder: Path, url: str | None) -> Finding:
+    target = reachable(folder, url)
+    if target is None:
         made = (folder / "database" / "PG_VERSION").exists()
         return Finding(
             what="database", good=True, found="built-in, not running now" if made else "built-in, not made yet",

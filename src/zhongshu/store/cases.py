@@ -26,7 +26,7 @@ COLUMNS: LiteralString = (
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
     " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
-    " version"
+    " condition, version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.
 #: Who means to change a case locks it, and then has it whole.
@@ -37,6 +37,12 @@ IS_OPEN: LiteralString = (
     " 'handled', 'checked')"
 )
 _IS_SAME_STAGE: LiteralString = "stage in ('received', 'filed', 'dispatched', 'in_hand')"
+#: Adds to the cases this transaction has in hand (see wall.sql); never null.
+_TAKEN: LiteralString = (
+    "set_config('zhongshu.hand', (coalesce(nullif(current_setting('zhongshu.hand', true), ''), '{{}}')"
+    "::bigint[] || {})::text, true)"
+)
+_LOCKED: LiteralString = f"select {COLUMNS} from cases where id = %s and {_TAKEN.format('array[id, merged_into]')} is not null for update"
 
 
 def ids(tx: Tx, *, cases: int, reports: int) -> tuple[list[int], list[int]]:
@@ -112,8 +118,15 @@ def _saving(columns: tuple[str, ...]) -> bytes:
 
 
 def lock(tx: Tx, case: CaseId) -> Case | None:
-    """Return the case and keep other writers out until the transaction ends."""
-    return _one(tx, f"select {COLUMNS} from cases where id = %s for update", (case,))
+    """Return the case and keep other writers out until the transaction ends. Whatever becomes
+    of it, the transaction can go on with it, and with the case it was merged into.
+    """
+    return _one(tx, _LOCKED, (case,))
+
+
+def take_in_hand(tx: Tx, case: CaseId) -> None:
+    """Let the transaction go on with a case it is making, wherever that will lie."""
+    tx.execute("select " + _TAKEN.format("%s::bigint"), (case,))
 
 
 def lock_all(tx: Tx, wanted: Sequence[CaseId]) -> dict[CaseId, Case]:
@@ -126,6 +139,11 @@ def lock_all(tx: Tx, wanted: Sequence[CaseId]) -> dict[CaseId, Case]:
         (list(wanted),),
     )
     return {case.id: case for case in found}
+
+
+def some(tx: Tx, wanted: Sequence[CaseId]) -> list[Case]:
+    """Return these cases whole, with their clocks, by identity."""
+    return _many(tx, f"select {COLUMNS} from cases where id = any(%s) order by id", (list(wanted),))
 
 
 def get(tx: Tx, case: CaseId) -> Case | None:
@@ -157,6 +175,20 @@ def near(tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime) ->
     )
 
 
+def open_in(tx: Tx, squares: Sequence[int], *, since: datetime, limit: int = 100) -> list[Case]:
+    """Return open cases in these squares, of whatever class, reported since; of each square at
+    most ``limit``, the newest.
+    """
+    return _many(
+        tx,
+        f"select {_of_c()} from unnest(%s::bigint[]) as spot(t)"
+        f" cross join lateral (select {LISTED} from cases"
+        f" where tile = spot.t and {_IS_SAME_STAGE} and reported_at >= %s"
+        " order by reported_at desc, id desc limit %s) c",
+        (list(squares), since, limit),
+    )
+
+
 def closed_near(
     tx: Tx, spots: Sequence[tuple[int, CategoryId]], *, since: datetime
 ) -> list[Case]:  # fmt: skip
@@ -173,13 +205,13 @@ def closed_near(
     )
 
 
-def around(tx: Tx, squares: Sequence[int], category: CategoryId) -> list[Case]:
-    """Return cases of a class in these squares whatever became of them, the newest first."""
+def around(tx: Tx, squares: Sequence[int], categories: Sequence[CategoryId]) -> list[Case]:
+    """Return cases of some classes in these squares whatever became of them, the newest first."""
     return _many(
         tx,
-        f"select {LISTED} from cases where tile = any(%s) and category = %s"
+        f"select {LISTED} from cases where tile = any(%s) and category = any(%s)"
         " order by reported_at desc, id desc limit 200",
-        (list(squares), category),
+        (list(squares), list(categories)),
     )
 
 
@@ -307,13 +339,7 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     """Turn a filter and a sight into conditions on the table `cases`."""
     where = Where()
     if not sight.everything:
-        # One plain range per area, not a join: each can use the index on `area_code`.
-        ranges = " or ".join("area_code >= %s and area_code < %s" for _ in sight.areas)
-        where.add(
-            f"(unit = any(%s) or (involved && %s::bigint[] and involved <> '{{}}')"
-            f" or {ranges or 'false'})",
-            list(sight.units), list(sight.units), *(end for area in sight.areas for end in (area.lo, area.hi)),
-        )  # fmt: skip
+        _covered(where, sight)
     if wanted.open_only:
         where.add(IS_OPEN)
     if wanted.stages:
@@ -346,9 +372,25 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("held_at is not null")
     if wanted.repeats:
         where.add("repeat_of is not null")
+    if wanted.several:
+        where.add("reports > 1 and stage <> 'merged'")
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where
+
+
+def _covered(where: Where, sight: Sight) -> None:
+    """Ask for what a sight covers. One plain range per area, not a join: each can use the
+    index on `area_code`; and no word of units where there are none, for the same reason.
+    """
+    arms: list[LiteralString] = []
+    arms.extend("(area_code >= %s and area_code < %s)" for _ in sight.areas)
+    values: list[Any] = [end for area in sight.areas for end in (area.lo, area.hi)]
+    if sight.units:
+        arms.append("unit = any(%s)")
+        arms.append("(involved && %s::bigint[] and involved <> '{}')")
+        values += [list(sight.units)] * 2
+    where.add("(" + (" or ".join(arms) or "false") + ")", *values)
 
 
 def derived(case: Case, text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The city's own data: levels, areas, units, catalogue, calendar, duty rules, backdrop."""
+"""The city's own data: levels, areas, units, calendar, duty rules, backdrop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from typing import Any
 import shapely
 from psycopg.rows import class_row
 
-from zhongshu.core.calendar import parse_limit
-from zhongshu.core.catalogue import Catalogue, Category, Condition, Layer
 from zhongshu.core.dispatch import DutyRule, Window
 from zhongshu.core.grid import Area, Level
-from zhongshu.core.values import AreaId, CategoryId, Name, Span, UnitId
+from zhongshu.core.values import AreaId, Name, Span, UnitId
 from zhongshu.store.db import Tx
 
 
@@ -203,87 +201,7 @@ def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]
     )
 
 
-# ── catalogue, calendar, duty rules ──────────────────────────────────────────────────
-
-
-def catalogue(tx: Tx, *, on: date) -> Catalogue | None:
-    """Return the version of the catalogue in force on a day."""
-    head = tx.execute(
-        "select version, name, valid_from from catalogues where valid_from <= %s"
-        " order by valid_from desc, version desc limit 1",
-        (on,),
-    ).fetchone()
-    if head is None:
-        return None
-    number, name, valid_from = head
-    conditions: dict[int, list[Condition]] = {}
-    for category, zh, en, limit, hazard, closing_zh, closing_en in tx.execute(
-        "select category, text_zh, text_en, limit_, hazard, closing_zh, closing_en from conditions"
-        " where category in (select id from categories where version = %s) order by category, n",
-        (number,),
-    ):
-        conditions.setdefault(category, []).append(
-            Condition(
-                text=Name(zh, en), limit=parse_limit(limit), hazard=hazard,
-                closing=Name(closing_zh, closing_en) if closing_zh or closing_en else None,
-            )
-        )  # fmt: skip
-    rows = tx.execute(
-        "select id, code, layer, major_zh, major_en, name_zh, name_en, unit_type, keywords, active"
-        " from categories where version = %s order by code, id",
-        (number,),
-    ).fetchall()
-    return Catalogue(
-        number, name, valid_from,
-        tuple(
-            Category(
-                id=CategoryId(id_), code=code, layer=Layer(layer), major=Name(major_zh, major_en),
-                name=Name(zh, en), unit_type=unit_type, keywords=tuple(keywords), active=active,
-                conditions=tuple(conditions.get(id_, ())),
-            )
-            for id_, code, layer, major_zh, major_en, zh, en, unit_type, keywords, active in rows
-        ),
-    )  # fmt: skip
-
-
-def category_names(tx: Tx) -> dict[int, tuple[str, Name]]:
-    """Return code and name of every category of every version: old cases keep theirs."""
-    rows = tx.execute("select id, code, name_zh, name_en from categories").fetchall()
-    return {id_: (code, Name(zh, en)) for id_, code, zh, en in rows}
-
-
-def add_catalogue(tx: Tx, added: Catalogue) -> None:
-    """Write a new version of the catalogue."""
-    tx.execute(
-        "insert into catalogues (version, name, valid_from) values (%s, %s, %s)",
-        (added.version, added.name, added.valid_from),
-    )
-    add_categories(tx, added.version, added.categories)
-
-
-def add_categories(tx: Tx, version_: int, added: Sequence[Category]) -> None:
-    """Write categories of a version; the database gives them their identities."""
-    for category in added:
-        row = tx.execute(
-            "insert into categories (version, code, layer, major_zh, major_en, name_zh, name_en,"
-            " unit_type, keywords, active) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
-            (
-                version_, category.code, category.layer, category.major.zh, category.major.en,
-                category.name.zh, category.name.en, category.unit_type, list(category.keywords),
-                category.active,
-            ),
-        ).fetchone()  # fmt: skip
-        assert row is not None
-        for n, condition in enumerate(category.conditions, start=1):
-            tx.execute(
-                "insert into conditions (category, n, text_zh, text_en, limit_, hazard, closing_zh,"
-                " closing_en) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-                (
-                    row[0], n, condition.text.zh, condition.text.en, str(condition.limit),
-                    condition.hazard, condition.closing.zh if condition.closing else "",
-                    condition.closing.en if condition.closing else "",
-                ),
-            )  # fmt: skip
+# ── calendar, duty rules ──────────────────────────────────────────────────
 
 
 def calendar_days(tx: Tx) -> tuple[frozenset[date], frozenset[date]]:
@@ -308,7 +226,7 @@ def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
 def duty_rules(tx: Tx) -> list[DutyRule]:
     rows = tx.execute(
         "select id, category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority,"
-        " auto, valid_from, valid_until from duty_rules order by id"
+        " auto, valid_from, valid_until, catalogue from duty_rules order by id"
     ).fetchall()
     return [
         DutyRule(
@@ -316,23 +234,28 @@ def duty_rules(tx: Tx) -> list[DutyRule]:
             hours=tuple(_window(window) for window in hours or ()), unit=unit,
             co_units=tuple(co_units), forbidden=frozenset(forbidden), clause=clause,
             priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until,
+            catalogue=catalogue,
         )
         for id_, category, lo, hi, hours, unit, co_units, forbidden, clause, priority, auto,
-        valid_from, valid_until in rows
+        valid_from, valid_until, catalogue in rows
     ]  # fmt: skip
 
 
 def add_duty_rule(tx: Tx, rule: DutyRule) -> None:
-    """Write a duty rule; its identity is given by the database."""
+    """Write a duty rule; its identity is given by the database. Its code is one of the version
+    of the catalogue it names, or of the one in force.
+    """
     tx.execute(
         "insert into duty_rules (category, area_lo, area_hi, hours, unit, co_units, forbidden,"
-        " clause, priority, auto, valid_from, valid_until)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " clause, priority, auto, valid_from, valid_until, catalogue)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, ("
+        "   select version from catalogue_terms where withdrawn_at is null"
+        "   and valid_from <= current_date order by valid_from desc, id desc limit 1)))",
         (
             rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
             json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
             list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
-            rule.valid_from, rule.valid_until,
+            rule.valid_from, rule.valid_until, rule.catalogue,
         ),
     )  # fmt: skip
 

@@ -11,18 +11,26 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
+from zhongshu.core.access import Sight
+
 #: A connection inside an open transaction. Functions that take one never commit.
 Tx = psycopg.Connection[Any]
 
 #: How long a statement of a page or an API call may take, in milliseconds.
 STATEMENT_TIMEOUT_MS = 15_000
+#: The roles of the second wall (wall.sql): whoever does not see everything, and whoever does.
+STAFF, CITY = "zhongshu_staff", "zhongshu_city"
 
 
 class Database:
-    """A pool of connections to one PostgreSQL (18 or later)."""
+    """A pool of connections to one PostgreSQL (18 or later).
 
-    def __init__(self, conninfo: str, *, size: int = 8) -> None:
+    ``walled=False`` leaves the second wall out, where the server has no roles for it.
+    """
+
+    def __init__(self, conninfo: str, *, size: int = 8, walled: bool = True) -> None:
         self.conninfo = conninfo
+        self.walled = walled
         self._pool: ConnectionPool[Tx] = ConnectionPool(
             conninfo,
             min_size=1,
@@ -52,12 +60,27 @@ class Database:
         """Yield a transaction whose statements wait for an answer only where one is read:
         its beginning goes with the first, its commit with the last. Not for COPY.
         """
-        with (
-            self._pool.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            yield connection
+        with self._pool.connection() as connection:
+            try:
+                # Begun and ended by hand: the driver's own transaction waits three times for
+                # what is one answer.
+                with connection.pipeline():
+                    connection.execute("begin")
+                    yield connection
+                    connection.execute("commit")
+            except BaseException:
+                connection.rollback()
+                raise
+
+    @contextmanager
+    def seeing(self, sight: Sight) -> Generator[Tx]:
+        """Yield a transaction of somebody who is signed in: whatever is asked in it, the
+        database shows and changes only what is in sight. As `writing` in all else.
+        """
+        with self.writing() as tx:
+            if self.walled:
+                _step_behind(tx, sight)
+            yield tx
 
     @contextmanager
     def reading(self) -> Generator[Tx]:
@@ -78,6 +101,25 @@ def connect(conninfo: str) -> Generator[Tx]:
     """Yield one transaction on a connection of its own (commands, imports)."""
     with psycopg.connect(conninfo, autocommit=True) as connection, connection.transaction():
         yield connection
+
+
+def _step_behind(tx: Tx, sight: Sight) -> None:
+    """Become, until the transaction ends, the role that the second wall binds to a sight."""
+    if sight.everything:
+        tx.execute("select set_config('role', %s, true)", (CITY,))
+        return
+    tx.execute(
+        "select set_config('role', %s, true), set_config('zhongshu.areas', %s, true),"
+        " set_config('zhongshu.units', %s, true), set_config('zhongshu.hand', '', true),"
+        # One person sees a thousand times what another sees: a plan that was kept from
+        # somebody else's question would fit badly.
+        " set_config('plan_cache_mode', 'force_custom_plan', true)",
+        (
+            STAFF,
+            "{" + ",".join(f"[{area.lo},{area.hi})" for area in sight.areas) + "}",
+            "{" + ",".join(str(unit) for unit in sorted(sight.units)) + "}",
+        ),
+    )
 
 
 def _alive(connection: Tx) -> None:

@@ -59,6 +59,14 @@ def of_case(tx: Tx, case: CaseId, *, limit: int = 200) -> Sequence[Procedure]:
     )  # fmt: skip
 
 
+def open_on(tx: Tx, cases: Sequence[CaseId]) -> Sequence[Procedure]:
+    """Return the procedures that are open on these cases, the oldest first."""
+    return _many(
+        tx, f"select {_COLUMNS} from procedures where case_id = any(%s) and ended_at is null"
+        " order by id", (list(cases),),
+    )  # fmt: skip
+
+
 def due(tx: Tx, *, at: datetime, limit: int = 200) -> Sequence[Procedure]:
     """Return open procedures whose moment passed unnoticed, earliest first."""
     return _many(

@@ -106,6 +106,13 @@ def get(tx: Tx, report: ReportId) -> Voice | None:
     return _voices(tx, f"select {_SHOWN} from reports where id = %s", (report,)).fetchone()
 
 
+def count_own(tx: Tx, case: CaseId) -> int:
+    """Return how many reports speak of a case itself, without those of cases merged into it."""
+    row = tx.execute("select count(*) from reports where case_id = %s", (case,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def move(tx: Tx, report: ReportId, to: CaseId) -> None:
     """Let a report speak of another case (it was split off)."""
     tx.execute("update reports set case_id = %s where id = %s", (to, report))

@@ -4,7 +4,9 @@
 accounts_id_seq as bigint start 1 by 1
 areas_id_seq as bigint start 1 by 1
 case_id as bigint start 1 by 1
+catalogue_terms_id_seq as bigint start 1 by 1
 categories_id_seq as bigint start 1 by 1
+city_facts_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
@@ -25,6 +27,10 @@ accounts.name text not null
 accounts.password_hash text
 accounts.lang text not null default 'zh'::text
 accounts.disabled_at timestamp with time zone
+answers.key bytea not null
+answers.body bytea not null
+answers.answer json
+answers.at timestamp with time zone not null
 api_keys.key_hash bytea not null
 api_keys.account bigint not null
 api_keys.name text not null
@@ -105,9 +111,16 @@ cases.held_at timestamp with time zone
 cases.exempted boolean not null default false
 cases.repeat_of bigint
 cases.next_at timestamp with time zone
+cases.condition smallint
+catalogue_terms.id bigint not null identity a
+catalogue_terms.version integer not null
+catalogue_terms.valid_from date not null
+catalogue_terms.withdrawn_at timestamp with time zone
 catalogues.version integer not null
 catalogues.name text not null
-catalogues.valid_from date not null
+catalogues.valid_from date
+catalogues.based_on integer
+catalogues.set_aside timestamp with time zone
 categories.id bigint not null identity d
 categories.version integer not null
 categories.code text not null
@@ -123,6 +136,11 @@ category_map.old_version integer not null
 category_map.old_code text not null
 category_map.new_version integer not null
 category_map.new_code text not null
+city_facts.id bigint not null identity a
+city_facts.at timestamp with time zone not null
+city_facts.account bigint
+city_facts.kind text not null
+city_facts.says jsonb not null default '{}'::jsonb
 conditions.category bigint not null
 conditions.n integer not null
 conditions.text_zh text not null
@@ -131,6 +149,7 @@ conditions.limit_ text not null
 conditions.hazard boolean not null
 conditions.closing_zh text not null default ''::text
 conditions.closing_en text not null default ''::text
+conditions.photo_rule text not null default 'none'::text
 contacts.id bigint not null identity d
 contacts.report_id bigint not null
 contacts.kind text not null
@@ -152,6 +171,7 @@ duty_rules.priority integer not null default 0
 duty_rules.auto boolean not null default false
 duty_rules.valid_from date not null default '0001-01-01'::date
 duty_rules.valid_until date
+duty_rules.catalogue integer
 facts.id bigint not null identity a
 facts.tx xid8 not null default pg_current_xact_id()
 facts.case_id bigint not null
@@ -163,6 +183,14 @@ facts.post bigint
 facts.rule text
 facts.sets jsonb not null default '{}'::jsonb
 facts.says jsonb not null default '{}'::jsonb
+held_photos.key text not null
+held_photos.n integer not null
+held_photos.sha256 bytea not null
+held_photos.mime text not null
+held_photos.width integer not null
+held_photos.height integer not null
+held_photos.bytes bytea not null
+held_photos.held_at timestamp with time zone not null
 imports.id bigint not null identity d
 imports.source text not null
 imports.file text not null
@@ -194,6 +222,9 @@ notices.made_at timestamp with time zone not null
 notices.due_from timestamp with time zone not null
 notices.read_at timestamp with time zone
 notices.says jsonb not null default '{}'::jsonb
+patrols.area bigint not null
+patrols.day date not null
+patrols.seen integer not null default 1
 photos.id bigint not null identity d
 photos.case_id bigint not null
 photos.report_id bigint
@@ -244,6 +275,16 @@ reports.lat double precision
 reports.raw_place jsonb
 reports.category text
 reports.extra jsonb
+same_rules.category text not null
+same_rules.metres double precision not null
+same_rules.hours double precision not null
+same_rules.apart double precision not null
+same_rules."least" double precision not null
+same_rules.words double precision not null
+same_rules.joins boolean not null
+same_rules.near_metres double precision not null
+same_rules.near_hours double precision not null
+same_rules.changed_at timestamp with time zone not null default now()
 sessions.token_hash bytea not null
 sessions.account bigint not null
 sessions.made_at timestamp with time zone not null default now()
@@ -289,6 +330,7 @@ accounts: accounts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])
 accounts: accounts_login_check CHECK ((login = lower(login)))
 accounts: accounts_login_key UNIQUE (login)
 accounts: accounts_pkey PRIMARY KEY (id)
+answers: answers_pkey PRIMARY KEY (key)
 api_keys: api_keys_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 api_keys: api_keys_pkey PRIMARY KEY (key_hash)
 areas: areas_check CHECK (((lo >= 0) AND (lo < hi)))
@@ -310,6 +352,7 @@ cases: cases_check1 CHECK (((area IS NULL) = (area_code IS NULL)))
 cases: cases_check2 CHECK (((stage = 'merged'::text) = (merged_into IS NOT NULL)))
 cases: cases_check3 CHECK (((stage = 'merged'::text) = (before_merge IS NOT NULL)))
 cases: cases_check4 CHECK ((merged_into IS DISTINCT FROM id))
+cases: cases_condition_check CHECK ((condition >= 1))
 cases: cases_confirmation_check CHECK ((confirmation = ANY (ARRAY['confirmed'::text, 'denied'::text])))
 cases: cases_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES cases(id)
 cases: cases_outcome_check CHECK ((outcome = ANY (ARRAY['solved'::text, 'stage_result'::text, 'explained'::text, 'cannot'::text, 'not_as_reported'::text])))
@@ -322,6 +365,9 @@ cases: cases_version_check CHECK ((version >= 1))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
 cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
 cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
+catalogue_terms: catalogue_terms_pkey PRIMARY KEY (id)
+catalogue_terms: catalogue_terms_version_fkey FOREIGN KEY (version) REFERENCES catalogues(version)
+catalogues: catalogues_based_on_fkey FOREIGN KEY (based_on) REFERENCES catalogues(version)
 catalogues: catalogues_pkey PRIMARY KEY (version)
 categories: categories_layer_check CHECK ((layer = ANY (ARRAY['component'::text, 'event'::text, 'service'::text])))
 categories: categories_pkey PRIMARY KEY (id)
@@ -330,19 +376,23 @@ categories: categories_version_fkey FOREIGN KEY (version) REFERENCES catalogues(
 category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES catalogues(version)
 category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
 category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
+city_facts: city_facts_pkey PRIMARY KEY (id)
 conditions: conditions_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
 conditions: conditions_n_check CHECK ((n >= 1))
+conditions: conditions_photo_rule_check CHECK ((photo_rule = ANY (ARRAY['none'::text, 'after'::text, 'before_and_after'::text])))
 conditions: conditions_pkey PRIMARY KEY (category, n)
 contacts: contacts_check CHECK (((erased_at IS NULL) = (ciphertext IS NOT NULL)))
 contacts: contacts_kind_check CHECK ((kind = ANY (ARRAY['phone'::text, 'email'::text, 'words'::text])))
 contacts: contacts_pkey PRIMARY KEY (id)
 contacts: contacts_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+duty_rules: duty_rules_catalogue_fkey FOREIGN KEY (catalogue) REFERENCES catalogues(version)
 duty_rules: duty_rules_check CHECK (((area_lo IS NULL) = (area_hi IS NULL)))
 duty_rules: duty_rules_pkey PRIMARY KEY (id)
 duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 facts: facts_pkey PRIMARY KEY (case_id, seq)
 facts: facts_seq_check CHECK ((seq >= 1))
+held_photos: held_photos_pkey PRIMARY KEY (key, n)
 imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
@@ -355,6 +405,9 @@ notices: notices_check CHECK ((due_from >= made_at))
 notices: notices_kind_check CHECK ((kind = ANY (ARRAY['clock'::text, 'hazard'::text, 'dispatched'::text, 'part'::text, 'rework'::text, 'returned'::text, 'to_check'::text, 'decide'::text, 'decided'::text, 'supervised'::text, 'reopened'::text, 'joined'::text, 'late'::text, 'rule'::text])))
 notices: notices_pkey PRIMARY KEY (id)
 notices: notices_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
+patrols: patrols_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+patrols: patrols_pkey PRIMARY KEY (area, day)
+patrols: patrols_seen_check CHECK ((seen > 0))
 photos: photos_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 photos: photos_pkey PRIMARY KEY (id)
 photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
@@ -373,6 +426,14 @@ readers: readers_pkey PRIMARY KEY (name)
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
 reports: reports_pkey PRIMARY KEY (id)
+same_rules: same_rules_apart_check CHECK (((apart >= (0)::double precision) AND (apart <= (720)::double precision)))
+same_rules: same_rules_check CHECK (((near_metres >= metres) AND (near_metres <= (500)::double precision)))
+same_rules: same_rules_check1 CHECK (((near_hours >= hours) AND (near_hours <= (8784)::double precision)))
+same_rules: same_rules_hours_check CHECK (((hours >= (0)::double precision) AND (hours <= (8784)::double precision)))
+same_rules: same_rules_least_check CHECK ((("least" >= (0)::double precision) AND ("least" <= (1)::double precision)))
+same_rules: same_rules_metres_check CHECK (((metres >= (0)::double precision) AND (metres <= (500)::double precision)))
+same_rules: same_rules_pkey PRIMARY KEY (category)
+same_rules: same_rules_words_check CHECK (((words >= (0)::double precision) AND (words <= (100)::double precision)))
 sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 sessions: sessions_pkey PRIMARY KEY (token_hash)
 settings: settings_pkey PRIMARY KEY (name)
@@ -395,6 +456,8 @@ views: views_title_check CHECK (((length(title) >= 1) AND (length(title) <= 40))
 -- indexes
 CREATE UNIQUE INDEX accounts_login_key ON public.accounts USING btree (login)
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (id)
+CREATE INDEX answers_at ON public.answers USING btree (at)
+CREATE UNIQUE INDEX answers_pkey ON public.answers USING btree (key)
 CREATE UNIQUE INDEX api_keys_pkey ON public.api_keys USING btree (key_hash)
 CREATE UNIQUE INDEX areas_code ON public.areas USING btree (kind, code, valid_from)
 CREATE INDEX areas_parent ON public.areas USING btree (parent)
@@ -409,7 +472,7 @@ CREATE INDEX assets_place ON public.assets USING btree (lat, lon)
 CREATE INDEX assets_tile ON public.assets USING btree (tile, category)
 CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
 CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
-CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC)
+CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC) INCLUDE (id, unit, involved)
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
@@ -427,16 +490,22 @@ CREATE INDEX cases_spot ON public.cases USING btree (tile, category, closed_at D
 CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
 CREATE INDEX cases_unit ON public.cases USING btree (unit, reported_at DESC, id DESC)
 CREATE INDEX cases_words ON public.cases USING gin (words)
+CREATE UNIQUE INDEX catalogue_terms_pkey ON public.catalogue_terms USING btree (id)
+CREATE INDEX catalogue_terms_version ON public.catalogue_terms USING btree (version)
 CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
 CREATE UNIQUE INDEX categories_pkey ON public.categories USING btree (id)
 CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree (version, code)
 CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
+CREATE INDEX city_facts_kind ON public.city_facts USING btree (kind text_pattern_ops, id)
+CREATE UNIQUE INDEX city_facts_pkey ON public.city_facts USING btree (id)
 CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
 CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
 CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
+CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
+CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
@@ -449,6 +518,7 @@ CREATE UNIQUE INDEX notices_once ON public.notices USING btree (account, about) 
 CREATE UNIQUE INDEX notices_pkey ON public.notices USING btree (id)
 CREATE INDEX notices_unread ON public.notices USING btree (account, due_from) WHERE (read_at IS NULL)
 CREATE UNIQUE INDEX notices_waiting ON public.notices USING btree (post, about) WHERE (account IS NULL)
+CREATE UNIQUE INDEX patrols_pkey ON public.patrols USING btree (area, day)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
 CREATE INDEX posts_area ON public.posts USING btree (area)
@@ -467,6 +537,7 @@ CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
 CREATE UNIQUE INDEX reports_pkey ON public.reports USING btree (id)
 CREATE UNIQUE INDEX reports_source ON public.reports USING btree (source, source_key) WHERE (source_key IS NOT NULL)
+CREATE UNIQUE INDEX same_rules_pkey ON public.same_rules USING btree (category)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (token_hash)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX tasks_case ON public.tasks USING btree (case_id)
@@ -483,12 +554,49 @@ CREATE UNIQUE INDEX views_title ON public.views USING btree (account, title)
 -- views
 
 -- triggers (O: they fire)
+O CREATE TRIGGER catalogue_terms_are_kept BEFORE DELETE OR UPDATE ON public.catalogue_terms FOR EACH ROW EXECUTE FUNCTION refuse_term_change()
+O CREATE TRIGGER categories_in_force_are_kept BEFORE DELETE OR UPDATE ON public.categories FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
+O CREATE TRIGGER category_map_in_force_is_kept BEFORE DELETE OR UPDATE ON public.category_map FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
+O CREATE TRIGGER city_facts_are_kept BEFORE DELETE OR UPDATE ON public.city_facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER city_facts_stay BEFORE TRUNCATE ON public.city_facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER conditions_in_force_are_kept BEFORE DELETE OR UPDATE ON public.conditions FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
 O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
 -- functions
+CREATE OR REPLACE FUNCTION public.merged_into_seen(child bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM (cases c
+              JOIN cases p ON ((p.id = c.merged_into)))
+           WHERE ((c.id = merged_into_seen.child) AND (((NULLIF(current_setting('zhongshu.areas'::text, true), ''::text))::int8multirange @> p.area_code) OR (p.unit = ANY ((NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[])) OR (p.involved && (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[]) OR (p.id = ANY ((NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[])))))) AS "exists";
+END
+
+CREATE OR REPLACE FUNCTION public.refuse_catalogue_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    number int;
+begin
+    number := case tg_table_name
+        when 'conditions' then (
+            select c.version from categories c where c.id = (to_jsonb(old) ->> 'category')::bigint)
+        when 'category_map' then (to_jsonb(old) ->> 'new_version')::int
+        else (to_jsonb(old) ->> 'version')::int end;
+    if exists (select from catalogue_terms t where t.version = number and t.withdrawn_at is null) then
+        raise exception 'version % of the catalogue is not a draft: % of % refused', number, tg_op, tg_table_name
+            using errcode = 'restrict_violation';
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+end $function$
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -509,5 +617,67 @@ begin
     return new;
 end $function$
 
+CREATE OR REPLACE FUNCTION public.refuse_term_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'DELETE' or old.withdrawn_at is not null
+        or (to_jsonb(new) - 'withdrawn_at') is distinct from (to_jsonb(old) - 'withdrawn_at') then
+        raise exception 'a term of the catalogue is kept: % refused', tg_op
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $function$
+
 
 -- row-level security
+cases enabled t forced t
+cases: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+cases: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+cases: staff PERMISSIVE ALL to {zhongshu_staff} using ((
+CASE
+    WHEN (( SELECT (NULLIF(current_setting('zhongshu.areas'::text, true), ''::text))::int8multirange AS "nullif") @> area_code) THEN 0
+    WHEN (unit = ANY (( SELECT (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[] AS "nullif")::bigint[])) THEN 0
+    WHEN (involved && ( SELECT (NULLIF(current_setting('zhongshu.units'::text, true), ''::text))::bigint[] AS "nullif")) THEN 0
+    WHEN (id = ANY (( SELECT (NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[] AS "nullif")::bigint[])) THEN 0
+    ELSE 1
+END <> 1)) check ()
+contacts enabled t forced t
+contacts: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+contacts: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+contacts: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM reports r
+  WHERE (r.id = contacts.report_id)))) check ()
+facts enabled t forced t
+facts: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+facts: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+facts: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = facts.case_id)))) check (((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = facts.case_id))) OR (case_id = ANY ((NULLIF(current_setting('zhongshu.hand'::text, true), ''::text))::bigint[]))))
+photos enabled t forced t
+photos: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+photos: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+photos: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = photos.case_id)))) check ()
+procedures enabled t forced t
+procedures: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+procedures: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+procedures: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = procedures.case_id)))) check ()
+reports enabled t forced t
+reports: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+reports: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+reports: staff PERMISSIVE ALL to {zhongshu_staff} using (((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = reports.case_id))) OR merged_into_seen(case_id))) check ()
+tasks enabled t forced t
+tasks: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+tasks: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+tasks: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = tasks.case_id)))) check ()

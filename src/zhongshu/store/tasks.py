@@ -79,6 +79,17 @@ def cancel_all(tx: Tx, case: CaseId, *, at: datetime, by: AccountId | None) -> N
     )
 
 
+def wake(tx: Tx, case: CaseId) -> None:
+    """Bring back, as they were, the tasks that ended when the case was merged the last time."""
+    tx.execute(
+        "update tasks set state = case when accepted_at is null then 'open' else 'accepted' end,"
+        " ended_at = null, ended_by = null"
+        " where case_id = %s and state = 'cancelled' and ended_at = ("
+        "  select max(at) from facts where case_id = %s and kind = 'case:merged')",
+        (case, case),
+    )
+
+
 def of_case(tx: Tx, case: CaseId, *, limit: int = 100) -> Sequence[Task]:
     """Return a case's tasks, the oldest first."""
     return (

@@ -9,6 +9,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from zhongshu.core.pictures import Picture
 from zhongshu.core.values import CaseId, ReportId
 from zhongshu.store.db import Tx
 
@@ -71,7 +72,10 @@ def erase_closed(tx: Tx, *, before: datetime, at: datetime, limit: int = 1000) -
     rows = tx.execute(
         "update contacts set ciphertext = null, nonce = null, masked = '', erased_at = %s"
         " where id in (select k.id from contacts k join reports r on r.id = k.report_id"
-        "  join cases c on c.id = r.case_id where k.erased_at is null and c.closed_at < %s"
+        "  join cases own on own.id = r.case_id"
+        # Of a merged case it is the other's end that counts.
+        "  join cases c on c.id = coalesce(own.merged_into, own.id)"
+        "  where k.erased_at is null and c.closed_at < %s"
         "  and c.stage in ('closed', 'rejected') order by k.id limit %s)"
         " returning (select case_id from reports where id = report_id)",
         (at, before, limit),
@@ -93,15 +97,80 @@ def add_photo(
     return int(row[0])
 
 
+def photo_like(tx: Tx, case: CaseId, *, step: str, sha256: bytes) -> int | None:
+    """Return the photo of a case that is the same to the last byte, at the same step."""
+    row = tx.execute(
+        "select id from photos where case_id = %s and step = %s and sha256 = %s order by id limit 1",
+        (case, step, sha256),
+    ).fetchone()
+    return row and int(row[0])
+
+
 def photos_of(tx: Tx, case: CaseId, *, limit: int = 50) -> list[PhotoRow]:
-    """Return a case's photos, the oldest first."""
+    """Return a case's photos and those of cases merged into it, the oldest first."""
     return (
         tx.cursor(row_factory=class_row(PhotoRow))
         .execute(
-            f"select {_PHOTO} from photos where case_id = %s order by id limit %s", (case, limit)
+            f"select {_PHOTO} from photos where case_id = any(array(select %s::bigint union all"
+            " select id from cases where merged_into = %s)) order by id limit %s",
+            (case, case, limit),
         )
         .fetchall()
     )
+
+
+def move_photos(tx: Tx, report: ReportId, to: CaseId) -> None:
+    """Let the photos of a report go with it to another case."""
+    tx.execute("update photos set case_id = %s where report_id = %s", (to, report))
+
+
+# ── photos that wait for the reporter's answer ───────────────────────────────────────
+
+
+def hold(tx: Tx, key: str, n: int, picture: Picture, *, at: datetime) -> None:
+    """Keep a cleaned photo of a report that is not sent yet, under a random key."""
+    tx.execute(
+        "insert into held_photos (key, n, sha256, mime, width, height, bytes, held_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (key, n, picture.sha256, picture.mime, picture.width, picture.height, picture.data, at),
+    )
+
+
+def held(tx: Tx, key: str, *, since: datetime) -> int:
+    """Return how many photos wait under a key."""
+    row = tx.execute(
+        "select count(*) from held_photos where key = %s and held_at >= %s", (key, since)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def held_bytes(tx: Tx) -> int:
+    """Return how many bytes of photos wait altogether."""
+    row = tx.execute("select coalesce(sum(length(bytes)), 0) from held_photos").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def claim(
+    tx: Tx, key: str, case: CaseId, report: ReportId, *, at: datetime, since: datetime
+) -> int:  # fmt: skip
+    """Give the photos under a key to the report they came with; return how many there were."""
+    row = tx.execute(
+        "with gone as (delete from held_photos where key = %s returning *),"
+        " kept as (insert into photos (case_id, report_id, step, sha256, mime, width, height, bytes,"
+        "  taken_at) select %s, %s, 'report', sha256, mime, width, height, bytes, %s from gone"
+        "  where held_at >= %s order by n returning id)"
+        " select count(*) from kept",
+        (key, case, report, at, since),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def let_go(tx: Tx, *, before: datetime) -> int:
+    """Erase photos that waited too long; return how many."""
+    return tx.execute("delete from held_photos where held_at < %s", (before,)).rowcount
 
 
 def photo(tx: Tx, photo_id: int) -> tuple[CaseId, str, bytes] | None:

@@ -22,11 +22,14 @@ from zhongshu.web.api import (
     assets,
     cases,
     casework,
+    catalogue,
     city,
+    field,
     notices,
     procedures,
     process,
     reports,
+    same,
     views,
 )
 from zhongshu.web.gather import Answer, Gatherer
@@ -34,8 +37,11 @@ from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
-from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, wall
+from zhongshu.web.pages import catalogue as catalogue_pages
+from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, wall, workshop
+from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import process as process_pages
+from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
@@ -67,11 +73,27 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, views, notices, procedures, city):
+    for part in (
+        reports, cases, casework, field, process, assets, catalogue, same, notices, procedures,
+        views, city,
+    ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
-    for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
-        app.include_router(part.router)
-    for part in (inbox, ladder, proceedings):
+    for part in (
+        door,
+        desk,
+        asset_pages,
+        casework_pages,
+        catalogue_pages,
+        process_pages,
+        field_pages,
+        same_pages,
+        wall,
+        workshop,
+        inbox,
+        ladder,
+        proceedings,
+        signin,
+    ):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
     app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))

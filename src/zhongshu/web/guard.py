@@ -19,6 +19,8 @@ from zhongshu.web.hub import Hub
 #: How long a machine's rights may be remembered, in seconds.
 MACHINE_KNOWN_S = 1.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The account something was done under, where a device says it.
+DONE_BY = "hub-account"
 
 
 class SignedOut(Refused):
@@ -33,13 +35,23 @@ class FromElsewhere(Refused):
     remedy = "Open the hub itself and try again there."
 
 
+class SomebodyElse(Refused):
+    status: ClassVar[int] = 401
+    message = "This was done under another account than the one that is signed in now."
+    remedy = "It waits on the device: sign in with the account it was done under."
+
+
 class NoPost(Refused):
     status: ClassVar[int] = 403
     message = "Your account holds no post at the moment, so there is nothing it may see or do."
     remedy = "Ask an administrator to appoint you to a post."
 
 
-def hub_of(request: Request) -> Hub:
+async def hub_of(request: Request) -> Hub:  # async: another kind is called in a thread
+    return _hub(request)
+
+
+def _hub(request: Request) -> Hub:
     return request.app.state.hub
 
 
@@ -54,15 +66,15 @@ def cookie_name(*, https: bool) -> str:
 async def actor_of(request: Request) -> Actor | None:
     """Return who is asking, by API key or session; None when nobody says."""
     header = request.headers.get("authorization", "")
-    cookie = request.cookies.get(cookie_name(https=hub_of(request).https))
+    cookie = request.cookies.get(cookie_name(https=_hub(request).https))
     actor: Actor | None = None
     unread = 0
     if header.lower().startswith("bearer "):
-        actor = await _machine(hub_of(request), header[7:].strip().encode())
+        actor = await _machine(_hub(request), header[7:].strip().encode())
     elif cookie:
         _same_origin(request)
         bell = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        actor, unread = await to_thread.run_sync(_person, hub_of(request), cookie, bell)
+        actor, unread = await to_thread.run_sync(_person, _hub(request), cookie, bell)
     request.state.actor, request.state.unread = actor, unread
     return actor
 
@@ -117,6 +129,9 @@ class Needs:
         actor = await actor_of(request)
         if actor is None:
             raise SignedOut("session")
+        # What waited on a device is sent as whoever did it, or not at all.
+        if request.headers.get(DONE_BY, str(actor.account)) != str(actor.account):
+            raise SomebodyElse("account")
         if not actor.holdings:
             raise NoPost("post")
         if not actor.may(self.permission):

@@ -18,6 +18,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(self), camera=(self)",
 }
+_RAW = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
 MAX_BODY = 16 * 1024 * 1024
 #: Bulk intake reads a stream and holds only a chunk of it.
 UNLIMITED = frozenset({"/api/v1/reports/bulk"})
@@ -46,8 +47,7 @@ class Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers.raw.extend(_RAW)
                 if scope["path"].startswith("/static/"):
                     headers["Cache-Control"] = "public, max-age=3600"
                 elif not scope["path"].startswith("/photos/"):

@@ -11,7 +11,7 @@ from datetime import datetime
 from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
 from zhongshu.store import city as city_store
-from zhongshu.store.db import Database
+from zhongshu.store.db import Database, Tx
 
 #: How long a process may go on with the city it knows, in seconds.
 _FRESH_S = 1.0
@@ -37,7 +37,9 @@ class Hub:
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def city(self) -> City:
-        """Return the city, loaded anew when somebody changed it (within a second)."""
+        """Return the city, loaded anew within a second when somebody changed it, or when its
+        own day has begun: catalogues and areas come into force at midnight.
+        """
         now = time.monotonic()
         if self._city is not None and now - self._checked < _FRESH_S:
             return self._city
@@ -45,7 +47,17 @@ class Hub:
             if self._city is not None and now < self._checked + _FRESH_S:
                 return self._city
             with self.db.transaction() as tx:
-                if self._city is None or city_store.version(tx) != self._city.version:
-                    self._city = load(tx, on=self.clock().date())
+                if self._city is None or self._stale(tx, self._city):
+                    self._city = load(tx, at=self.clock())
             self._checked = now
             return self._city
+
+    def look_again(self) -> None:
+        """Let the next request look at once whether the city changed: its asker changed it."""
+        self._checked = float("-inf")
+
+    def _stale(self, tx: Tx, city: City) -> bool:
+        return (
+            city.day != self.clock().astimezone(city.zone).date()
+            or city_store.version(tx) != city.version
+        )

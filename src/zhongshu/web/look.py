@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from fastapi import Request
@@ -21,9 +21,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from zhongshu.core.access import Permission
+from zhongshu.core.calendar import UnreadableLimit, parse_limit
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
-from zhongshu.web.vocabulary import WORDS
+from zhongshu.web.vocabulary import LIMITS, WORDS
 
 #: Colour by role, (light, dark). The style sheet, the map and the drawings all read this.
 TOKENS: Mapping[str, tuple[str, str]] = {
@@ -102,6 +103,7 @@ def environment() -> Environment:
     made: dict[str, Any] = {
         "_": _gettext,
         "word": _word,
+        "words_of": _words_of,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
     }
@@ -114,6 +116,8 @@ def environment() -> Environment:
         "number": _number,
         "named": _named,
         "code": shown_code,
+        "in_words": _in_words,
+        "day": _day,
     }
     env.filters.update(filters)
     return env
@@ -137,6 +141,12 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 def _word(context: Context, family: str, key: str) -> str:
     """Return the word for a stage, an act, an outcome… in the page's language."""
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
+
+
+@pass_context
+def _words_of(context: Context, family: str) -> dict[str, str]:
+    """Return all words of a family, for a script that shows values it does not know yet."""
+    return {key: said(text, context["lang"]) for key, text in WORDS[family].items()}
 
 
 @pass_context
@@ -169,6 +179,27 @@ def _spell(context: Context, seconds: float) -> str:
     minutes = round(seconds / 60)
     hours, rest = divmod(minutes, 60)
     return f"{hours} 小时 {rest:02d} 分" if context["lang"] == "zh" else f"{hours} h {rest:02d} min"
+
+
+@pass_context
+def _in_words(context: Context, limit: str) -> str:
+    """Return a limit such as 4wh in words; what is none as it stands."""
+    try:
+        read = parse_limit(str(limit))
+    except UnreadableLimit:
+        return str(limit)
+    amount = f"{read.amount.normalize():f}"
+    text = LIMITS[f"{read.unit}1" if amount == "1" else read.unit]
+    return said(text, context["lang"]) % {"n": amount}
+
+
+@pass_context
+def _day(context: Context, day: date | str | None) -> str:
+    """Return a day as the language writes it."""
+    if not day:
+        return "—"
+    read = date.fromisoformat(day) if isinstance(day, str) else day
+    return format_date(read, "long", locale=_locale(context))
 
 
 @pass_context

@@ -119,6 +119,49 @@ ASSET_STATES: Mapping[str, str] = {
     "abandoned": N_("abandoned"), "removed": N_("removed"),
 }  # fmt: skip
 
+LAYERS: Mapping[str, str] = {
+    "component": N_("Components"), "event": N_("Events"), "service": N_("Services"),
+}  # fmt: skip
+PHOTO_RULES: Mapping[str, str] = {
+    "none": N_("no photos asked for"), "after": N_("a photo after"),
+    "before_and_after": N_("photos before and after"),
+}  # fmt: skip
+VERSION_STATES: Mapping[str, str] = {
+    "draft": N_("draft"), "scheduled": N_("waits for its day"), "in_force": N_("in force"),
+    "former": N_("was in force"), "set_aside": N_("set aside"),
+}  # fmt: skip
+CHANGES: Mapping[str, str] = {
+    "added": N_("added"), "removed": N_("removed"), "changed": N_("changed"),
+}  # fmt: skip
+#: The columns of a catalogue as people read them.
+CATALOGUE_COLUMNS: Mapping[str, str] = {
+    "code": N_("Category code"), "layer": N_("Layer"), "major_zh": N_("Major class, Chinese"),
+    "major_en": N_("Major class, English"), "name_zh": N_("Name, Chinese"),
+    "name_en": N_("Name, English"), "unit_type": N_("Responsible unit"), "keywords": N_("Keywords"),
+    "active": N_("In use"), "condition_zh": N_("Filing condition, Chinese"),
+    "condition_en": N_("Filing condition, English"), "hazard": N_("Hazard"), "limit": N_("Limit"),
+    "closing_zh": N_("Closing condition, Chinese"), "closing_en": N_("Closing condition, English"),
+    "photo_rule": N_("Photos"), "condition": N_("Filing condition"),
+    "replaces": N_("Takes the place of"), "major_code": N_("Code of the major class"),
+    "minor_code": N_("Code of the minor class"), "limit_ordinary": N_("Ordinary limit"),
+    "limit_hazard": N_("Limit for a hazard"), "columns": N_("Columns"),
+}  # fmt: skip
+CATALOGUE_FACTS: Mapping[str, str] = {
+    "catalogue:drafted": N_("Draft begun"), "catalogue:imported": N_("Brought in from a table"),
+    "catalogue:edited": N_("Category edited"), "catalogue:enacted": N_("Put in force"),
+    "catalogue:withdrawn": N_("Withdrawn"),
+}  # fmt: skip
+TIES: Mapping[str, str] = {
+    "same": N_("the same class"), "major": N_("a class of the same kind"),
+    "unknown": N_("class not known yet"), "other": N_("another class"),
+}  # fmt: skip
+#: Limits in words: of one, and of several.
+LIMITS: Mapping[str, str] = {
+    "uh1": N_("1 continuous hour"), "uh": N_("%(n)s continuous hours"),
+    "ud1": N_("1 continuous day"), "ud": N_("%(n)s continuous days"),
+    "wh1": N_("1 working hour"), "wh": N_("%(n)s working hours"),
+    "wd1": N_("1 working day"), "wd": N_("%(n)s working days"),
+}  # fmt: skip
 AUDIENCES: Mapping[str, str] = {
     "handlers": N_("handlers of the unit"), "asked_unit": N_("handlers of the unit asked"),
     "unit_above": N_("supervisor over the unit"), "acceptors": N_("acceptors"),
@@ -212,6 +255,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
-    "cause": CAUSES, "asset_state": ASSET_STATES, "audience": AUDIENCES, "notice": NOTICES,
+    "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,
+    "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
+    "catalogue_fact": CATALOGUE_FACTS, "tie": TIES, "audience": AUDIENCES, "notice": NOTICES,
     "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS,
 }  # fmt: skip

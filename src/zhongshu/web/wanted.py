@@ -16,7 +16,7 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats",
+    "merged_into", "pending", "held", "repeats", "several",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         pending=_pending(query.get("pending", "")),
         held=yes(query.get("held", "")),
         repeats=yes(query.get("repeats", "")),
+        several=yes(query.get("several", "")),
     )
 
 
@@ -104,17 +105,17 @@ def _pending(text: str) -> str:
 
 
 def _categories(text: str, city: City) -> frozenset[CategoryId]:
-    """Read codes, or the beginning of one: `E-05` is all emergencies, in every version."""
+    """Read codes, or the beginning of one: `E-05` is all emergencies, whatever version of the
+    catalogue their cases were filed under.
+    """
     if not text:
         return frozenset()
-    found = {
-        CategoryId(id_)
-        for id_, (code, _) in city.names.items()
-        if code.startswith(tuple(text.split(",")))
-    }
+    found = frozenset[CategoryId]().union(
+        *(city.lineage.named(code) for code in text.split(",") if code)
+    )
     if not found:
         raise BadField("category", text, why="no category has this code; see /api/v1/categories")
-    return frozenset(found)
+    return found
 
 
 def _area(text: str, city: City) -> tuple[Span | None, AreaId | None]:

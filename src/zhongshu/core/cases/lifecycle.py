@@ -167,6 +167,8 @@ class Case:
     the deadline of the work: what the handling clock says. ``pending`` names the kinds of
     procedure that are open on it, ``involved`` the units besides the lead that may see it.
     ``repeat_of`` is a case closed shortly before, of the same class at the same place.
+    ``condition`` is the number of the filing condition somebody chose within its category;
+    without one the first applies that fits the hazard.
     """
 
     id: CaseId
@@ -177,6 +179,7 @@ class Case:
     address: str = ""
     channel: str = ""
     category: CategoryId | None = None
+    condition: int | None = None
     hazard: bool = False
     priority: int = 3
     lon: float | None = None

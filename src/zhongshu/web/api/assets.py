@@ -22,13 +22,13 @@ MOST_DRAWN = 3000
 
 
 @router.get("/assets")
-def assets(request: Request, hub: TheHub, _: Reader) -> dict[str, Any]:
+def assets(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """List assets by code: filters `category` (or the beginning of one), `area`, `owner`,
     `maintainer`, `state`, `text`, `bbox`; `count=true` adds the exact number.
     """
     query, city = request.query_params, hub.city()
     asked, size = asset_filter(query, city), wanted.limit(query)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.page(tx, asked, after=query.get("after", ""), limit=size + 1)
         count = store.count(tx, asked) if query.get("count") == "true" else None
     return {
@@ -39,9 +39,9 @@ def assets(request: Request, hub: TheHub, _: Reader) -> dict[str, Any]:
 
 
 @router.get("/assets/{code}")
-def asset(code: str, hub: TheHub, _: Reader) -> dict[str, Any]:
+def asset(code: str, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return one asset."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.get(tx, code)
     if found is None:
         raise NotFound("asset", code)
@@ -49,13 +49,13 @@ def asset(code: str, hub: TheHub, _: Reader) -> dict[str, Any]:
 
 
 @router.get("/map/assets.geojson")
-def map_assets(request: Request, hub: TheHub, _: Reader) -> dict[str, Any]:
+def map_assets(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return the assets inside `bbox`, at most 3,000; `more` says that there are others."""
     city = hub.city()
     asked = asset_filter(request.query_params, city)
     if asked.box is None:
         raise BadField("bbox", None, why="write west,south,east,north in degrees")
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.page(tx, asked, limit=MOST_DRAWN + 1)
     return {
         "type": "FeatureCollection", "more": len(found) > MOST_DRAWN,

@@ -9,22 +9,26 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from zhongshu.core.access import NEEDS, Actor, Forbidden, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
 from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, photos, same
 from zhongshu.flow.city import City
+from zhongshu.flow.once import once
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
 from zhongshu.store.db import Tx
 from zhongshu.web import wanted
+from zhongshu.web.again import RetryKey, sent
+from zhongshu.web.answer import answer
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["cases"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -32,15 +36,19 @@ Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 
 #: Which fields an act reads, for programs that draw their own buttons.
 FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category",),
-    Act.FILE: ("category",), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
+    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category", "condition"),
+    Act.FILE: ("category", "condition"), Act.DISPATCH: ("unit", "condition"), Act.HANDLE: ("outcome", "note"),
     Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
+#: What the photos of an act show, where they do not say it themselves.
+_STEPS: dict[Act, str] = {Act.HANDLE: "after"}
 
 
 class ActIn(BaseModel):
-    """What comes with an act; `version` refuses it (409) when the case has moved on."""
+    """What comes with an act; `version` refuses it (409) when the case has moved on. `done_at`
+    is when it was done by a device that had no net; photos come with the act or not at all.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,8 +57,11 @@ class ActIn(BaseModel):
     cause: str = ""
     note: str = ""
     version: int | None = None
+    done_at: AwareDatetime | None = None
+    photos: list[PhotoIn] = []
     unit: str | None = None
     category: str | None = None
+    condition: int | None = None
     lon: float | None = None
     lat: float | None = None
     datum: str = "wgs84"
@@ -60,26 +71,30 @@ class ActIn(BaseModel):
     report: str | None = None
 
 
-@router.get("/cases")
-def cases(request: Request, response: Response, actor: Reader, hub: TheHub) -> dict[str, Any]:
+@router.get("/cases", response_model=dict[str, Any])
+def cases(request: Request, actor: Reader, hub: TheHub) -> Response:
     """List cases in sight. `count=true` adds the exact number of all pages together."""
     query, city = request.query_params, hub.city()
     asked = wanted.wanted(query, city, now=hub.clock())
     order = wanted.order(query)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.listing(
             tx, actor.sight, asked, order=order, after=wanted.after(query),
             limit=wanted.limit(query),
         )  # fmt: skip
         count = store.count(tx, actor.sight, asked) if query.get("count") == "true" else None
+    headers: dict[str, str] = {}
     if found.next is not None:
         link = request.url.include_query_params(after=str(found.next))
-        response.headers["Link"] = f'<{link.path}?{link.query}>; rel="next"'
-    return {
-        "cases": [browse.as_json(case, city) for case in found.cases],
-        "next": str(found.next) if found.next else None,
-        **({} if count is None else {"count": count}),
-    }
+        headers["Link"] = f'<{link.path}?{link.query}>; rel="next"'
+    return answer(
+        {
+            "cases": [browse.as_json(case, city) for case in found.cases],
+            "next": str(found.next) if found.next else None,
+            **({} if count is None else {"count": count}),
+        },
+        headers=headers,
+    )
 
 
 @router.get("/counts")
@@ -89,14 +104,17 @@ def counts(request: Request, actor: Reader, hub: TheHub, by: str = "stage") -> d
         raise BadField("by", by, why="one of: stage, category, unit, area, channel, outcome")
     city = hub.city()
     asked = wanted.wanted(request.query_params, city, now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.count_by(tx, by, actor.sight, asked)  # type: ignore[arg-type] # one of ours
+    named: dict[str, int] = {}
+    for key, n in found.items():
+        # A category of several versions is counted under the code it has today.
+        code = _code(by, key, city)
+        named[code] = named.get(code, 0) + n
     return {
         "by": by,
         "total": sum(found.values()),
-        "counts": {
-            _code(by, key, city): n for key, n in sorted(found.items(), key=lambda kv: -kv[1])
-        },
+        "counts": dict(sorted(named.items(), key=lambda kv: -kv[1])),
     }
 
 
@@ -105,7 +123,7 @@ def _code(by: str, key: Any, city: City) -> str:
     if key is None:
         return ""
     if by == "category":
-        return city.names[key][0] if key in city.names else str(key)
+        return city.code_now(key)
     if by == "unit":
         return city.units[key].code if key in city.units else str(key)
     if by == "area":
@@ -157,7 +175,7 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
     """Yield every wanted case, page by page, so that memory does not grow with the list."""
     after: Key | None = None
     while True:
-        with hub.db.transaction() as tx:
+        with hub.db.seeing(actor.sight) as tx:
             found = browse.listing(
                 tx, actor.sight, asked, order=Order.NEWEST, after=after, limit=1000
             )
@@ -167,11 +185,12 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
         after = found.next
 
 
-@router.get("/cases/{number}")
-def case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
+@router.get("/cases/{number}", response_model=dict[str, Any])
+def case(number: str, actor: Reader, hub: TheHub) -> Response:
     """Return a case with the acts that may be done to it now, and where to send them."""
-    with hub.db.transaction() as tx:
-        return with_acts(browse.case(tx, actor.sight, number), actor, hub.city())
+    with hub.db.seeing(actor.sight) as tx:
+        found = browse.case(tx, actor.sight, number)
+    return answer(with_acts(found, actor, hub.city()))
 
 
 def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
@@ -190,7 +209,7 @@ def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
 @router.get("/cases/{number}/facts")
 def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return what happened to a case, in order."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         return [
             {"seq": f.seq, "kind": f.kind, "at": f.at, "post": f.by.post, "rule": f.by.rule,
@@ -202,13 +221,18 @@ def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 @router.get("/cases/{number}/similar")
 def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return other open cases that may be the same matter, with the reasons."""
-    with hub.db.transaction() as tx:
+    city = hub.city()
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
-        matches = browse.similar(tx, hub.city(), found, actor.sight)
+        seen = same.similar(tx, city, found, actor.sight)
     return [
-        {"case": m.case.number, "stage": m.case.stage, "title": m.case.title,
-         "metres": round(m.metres, 1), "hours": round(m.hours, 1), "likeness": round(m.likeness, 2)}
-        for m in matches
+        {"case": s.match.case.number, "stage": s.match.case.stage, "title": s.match.case.title,
+         "category": city.code(s.match.case) or None, "reports": s.match.case.reports,
+         "metres": round(s.match.metres, 1), "hours": round(s.match.hours, 1),
+         "likeness": round(s.match.likeness, 2), "shared": s.shared, "class": s.match.tie,
+         "alike": round(s.match.alike), "by_rule": s.match.joins,
+         "thing": s.thing and {"code": s.thing.code, "same": s.one_thing}}
+        for s in seen
     ]  # fmt: skip
 
 
@@ -216,7 +240,7 @@ def similar(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return the unit the duty rules name, and why."""
     city = hub.city()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
     work = city.work(found, at=hub.clock())
     if work is None or work.pick is None:
@@ -225,28 +249,43 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     return {
         "unit": unit and {"code": unit.code, "zh": unit.name.zh, "en": unit.name.en},
         "reasons": work.pick.reasons, "clause": work.pick.rule.clause, "rule": work.pick.rule.id,
-        "limit": str(work.limit), "due_at": work.due_at,
+        "limit": str(work.limit), "condition": work.says["condition"], "due_at": work.due_at,
         "runner_up": second and city.units[second.unit].code,
     }  # fmt: skip
 
 
-@router.post("/cases/{number}/acts/{act}")
-def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[str, Any]:
-    """Do one act; the answer is the case after it, with the acts that may follow."""
+@router.post("/cases/{number}/acts/{act}", response_model=dict[str, Any])
+def do(
+    number: str, act: str, body: ActIn, actor: Reader, hub: TheHub, idempotency_key: RetryKey = None
+) -> Response:
+    """Do one act; the answer is the case after it, with the acts that may follow. The same
+    `Idempotency-Key` with the same body is answered as the first time, and not done again.
+    """
     try:
         what = Act(act)
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
-    city = hub.city()
-    with hub.db.writing() as tx:
-        after = done(tx, hub, actor, number, what, form_of(body, city))
-    return with_acts(after, actor, city)
+    city, now = hub.city(), hub.clock()
+    form, taken = form_of(body, city), shots(body.photos, step=_STEPS.get(what, "check"), now=now)
+    with hub.db.seeing(actor.sight) as tx:
+
+        def act_once() -> dict[str, Any]:
+            after = done(tx, hub, actor, number, what, form)
+            photos.keep(tx, after.id, taken)
+            return with_acts(after, actor, city)
+
+        said = once(
+            tx, actor.account, idempotency_key, sent(number, act, body), at=now, do=act_once
+        )
+    return answer(said)
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
     """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # A merge locks two cases, in an order of its own.
-    alone = what is not Act.MERGE
+    # These lock two cases, in an order of their own; both have to be in sight.
+    alone = what not in (Act.MERGE, Act.UNMERGE)
+    if what is Act.MERGE and form.into is not None:
+        browse.seen(tx, actor.sight, form.into)
     found = browse.case(tx, actor.sight, number, lock=alone)
     return acts.act(
         tx, hub.city(), found if alone else found.id, what, by=by(actor, what, found),
@@ -273,8 +312,10 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         cause=body.cause,
         note=body.note[:2000],
         version=body.version,
+        done_at=body.done_at,
         unit=unit.id if unit else None,
         category=body.category or None,
+        condition=body.condition,
         place=_place(body),
         address=body.address[:300],
         outcome=_outcome(body.outcome),

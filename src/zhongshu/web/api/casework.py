@@ -6,19 +6,23 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Case
 from zhongshu.core.procedures import PATHS, Move, NoSuchMove, Procedure, ProcedureKind
 from zhongshu.core.values import UnitId
-from zhongshu.flow import browse, proceedings
+from zhongshu.flow import browse, photos, proceedings
 from zhongshu.flow.city import City
+from zhongshu.flow.once import once
 from zhongshu.store import procedures as store
 from zhongshu.store.db import Tx
+from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["casework"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -40,13 +44,14 @@ class SaidIn(BaseModel):
     review_at: str = ""
     until: str = ""
     rating: int | None = None
+    photos: list[PhotoIn] = []
     level: int | None = None
 
 
 @router.get("/cases/{number}/clocks")
 def clocks(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return the clocks of a case, each with the days that make its deadline."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
     return [
         {
@@ -63,7 +68,7 @@ def clocks(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
 @router.get("/cases/{number}/procedures")
 def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return the procedures of a case, the steps one may take now, and what may be begun."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         kept = store.of_case(tx, found.id)
     return {
@@ -82,20 +87,33 @@ def of_case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
 @router.post("/cases/{number}/procedures/{kind}", status_code=201)
 def begin(number: str, kind: str, body: SaidIn, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Ask for an extension, a hold, a joint call…; somebody else decides."""
-    with hub.db.writing() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case, procedure = begun(tx, hub, actor, number, kind, body)
     return as_json(procedure, case, actor, hub.city())
 
 
 @router.post("/cases/{number}/procedures/{identity}/{move}")
 def take(
-    number: str, identity: int, move: str, body: SaidIn, actor: Reader, hub: TheHub
-) -> dict[str, Any]:
-    """Take a step of a procedure; the answer is the procedure after it."""
-    with hub.db.writing() as tx:
+    number: str, identity: int, move: str, body: SaidIn, actor: Reader, hub: TheHub,
+    idempotency_key: RetryKey = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Take a step of a procedure; the answer is the procedure after it. The same
+    `Idempotency-Key` with the same body is answered as the first time.
+    """
+    now = hub.clock()
+    pictures = shots(body.photos, step="check", now=now)
+
+    def take_once() -> dict[str, Any]:
         case = taken(tx, hub, actor, number, identity, move, body)
+        photos.keep(tx, case.id, pictures)
         after = next(p for p in store.of_case(tx, case.id) if p.id == identity)
-    return as_json(after, case, actor, hub.city())
+        return jsonable_encoder(as_json(after, case, actor, hub.city()))
+
+    with hub.db.seeing(actor.sight) as tx:
+        return once(
+            tx, actor.account, idempotency_key, sent(number, f"{identity}/{move}", body), at=now,
+            do=take_once,
+        )  # fmt: skip
 
 
 def begun(
@@ -152,7 +170,7 @@ def said(body: SaidIn, city: City) -> dict[str, Any]:
     """Return what was said, cleaned: texts cut to a length, moments with their offset."""
     given: dict[str, Any] = {
         name: value.strip()[:2000] if isinstance(value, str) else value
-        for name, value in body.model_dump(exclude={"unit"}).items()
+        for name, value in body.model_dump(exclude={"unit", "photos"}).items()
         if value not in (None, "")
     }
     for name in ("review_at", "until"):

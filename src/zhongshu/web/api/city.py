@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Filter
+from zhongshu.core.catalogue import Category
 from zhongshu.flow import browse
 from zhongshu.store import cases as store
 from zhongshu.store import city as city_store
@@ -59,17 +60,26 @@ def categories(hub: TheHub, _: Public) -> dict[str, Any]:
     """List the catalogue in force, with its filing conditions and their limits."""
     catalogue = hub.city().catalogue
     return {
-        "version": catalogue.version, "name": catalogue.name,
-        "categories": [
+        "version": catalogue.version,
+        "name": catalogue.name,
+        "categories": [category_json(c) for c in catalogue.categories],
+    }
+
+
+def category_json(category: Category) -> dict[str, Any]:
+    """Return a category with its filing conditions, which acts name by their number."""
+    return {
+        "code": category.code, "layer": category.layer,
+        "zh": category.name.zh, "en": category.name.en,
+        "major": {"zh": category.major.zh, "en": category.major.en},
+        "unit_type": category.unit_type, "active": category.active,
+        "conditions": [
             {
-                "code": c.code, "layer": c.layer, "zh": c.name.zh, "en": c.name.en,
-                "major": {"zh": c.major.zh, "en": c.major.en}, "unit_type": c.unit_type,
-                "conditions": [
-                    {"zh": k.text.zh, "en": k.text.en, "limit": str(k.limit), "hazard": k.hazard}
-                    for k in c.conditions
-                ],
+                "n": n, "zh": k.text.zh, "en": k.text.en, "limit": str(k.limit), "hazard": k.hazard,
+                "closing": {"zh": k.closing.zh, "en": k.closing.en} if k.closing else None,
+                "photos": k.photos,
             }
-            for c in catalogue.categories
+            for n, k in enumerate(category.conditions, start=1)
         ],
     }  # fmt: skip
 
@@ -123,7 +133,7 @@ def backdrop(hub: TheHub, _: Public) -> Response:
 def map_cases(hub: TheHub, actor: Reader) -> Response:
     """Return the open cases in sight, at most 5,000, what expires first first."""
     city, now = hub.city(), hub.clock()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.open_on_map(tx, actor.sight)
     features = [
         {
@@ -144,7 +154,7 @@ def map_cases(hub: TheHub, actor: Reader) -> Response:
 def load(hub: TheHub, actor: Reader, level: str = "") -> dict[str, int]:
     """Return how many open cases lie in each area of a level, by the area's identity."""
     tree = hub.city().tree
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         by_area = store.count_by(tx, "area", actor.sight, Filter(open_only=True))
     counts: dict[str, int] = {}
     for area_id, n in by_area.items():

@@ -34,7 +34,7 @@ def procedures(request: Request, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """
     query, city = request.query_params, hub.city()
     asked, size = procedure_filter(query, city, now=hub.clock()), wanted.limit(query)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.listed(tx, actor.sight, asked, after=wanted.after(query), limit=size)
         counts = store.count_by_kind(tx, actor.sight, asked)
     return {
@@ -64,7 +64,7 @@ def _csv(actor: Actor, city: City, asked: ProcedureFilter, hub: TheHub) -> Itera
     yield "\ufeff" + _line(_COLUMNS)
     after: Key | None = None
     while True:
-        with hub.db.transaction() as tx:
+        with hub.db.seeing(actor.sight) as tx:
             found = browse.listed(tx, actor.sight, asked, after=after, limit=500)
         for procedure in found.procedures:
             row = as_json(procedure, found.cases[procedure.case], city)

@@ -21,7 +21,7 @@ def process(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     filters of `/cases`; every share is of `cases`, the number of cases looked at.
     """
     asked = wanted.wanted(request.query_params, hub.city(), now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = mining.picture(tx, actor.sight, asked)
     return {
         "cases": found.cases,
@@ -42,6 +42,6 @@ def cases(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return the numbers of the cases behind one edge (`from`, `to`), at most 200."""
     query = request.query_params
     asked = wanted.wanted(query, hub.city(), now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         numbers = mining.travelled(tx, actor.sight, asked, query.get("from", ""), query.get("to", ""))  # fmt: skip
     return {"cases": numbers}

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Receive
 
@@ -19,12 +19,14 @@ from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.intake import Draft, typed_code
 from zhongshu.core.values import Refused
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, photos
 from zhongshu.flow.intake import Receipt, receive
+from zhongshu.web.answer import answer
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField, problem
+from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["reports"])
 #: How many lines of a bulk stream are written in one transaction.
@@ -33,7 +35,11 @@ MAX_LINE = 64 * 1024
 
 
 class ReportIn(BaseModel):
-    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09."""
+    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09.
+
+    `joins` says what the reporter chose of `/matters/near`: the number of a case, or “own” for
+    a matter of its own; left out, the rule decides.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +55,8 @@ class ReportIn(BaseModel):
     lang: str = "zh"
     source: str = ""
     key: str | None = None
+    joins: str = ""
+    photos: list[PhotoIn] = []
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -57,21 +65,38 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
         text=body.text, channel=body.channel, at=body.at, lon=body.lon, lat=body.lat,
         datum=body.datum, address=body.address, category=body.category, contact=body.contact,
         lang="en" if body.lang == "en" else "zh", source=source, key=key or body.key,
+        joins=body.joins,
     )  # fmt: skip
 
 
-@router.post("/reports", status_code=201)
+@router.post("/reports", status_code=201, response_model=dict[str, Any])
 async def create_report(
     request: Request, body: ReportIn,
     actor: Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))],
     idempotency_key: Annotated[str | None, Header()] = None,
-) -> JSONResponse:  # fmt: skip
+) -> Response:  # fmt: skip
     """Take one report in. The same `Idempotency-Key` with the same body is the same report."""
-    draft = draft_of(body, source=f"api:{actor.account}", key=idempotency_key)
-    answer = await request.app.state.gatherer.send(draft)
-    if isinstance(answer, Refused):
-        raise answer
-    return JSONResponse(receipt_json(answer), 200 if answer.again else 201)
+    receipt = await filed(request, actor, body, idempotency_key)
+    return answer(receipt_json(receipt), status=200 if receipt.again else 201)
+
+
+async def filed(request: Request, actor: Actor, body: ReportIn, key: str | None) -> Receipt:
+    """Take one report in with its photos, or refuse it."""
+    hub: Hub = request.app.state.hub
+    draft = draft_of(body, source=f"api:{actor.account}", key=key)
+    pictures = await asyncio.to_thread(shots, body.photos, step="report", now=hub.clock())
+    receipt = await request.app.state.gatherer.send(draft)
+    if isinstance(receipt, Refused):
+        raise receipt
+    if pictures:
+        # A retry brings them again: what the first time did not get to keep is kept now.
+        await asyncio.to_thread(_keep, hub, receipt, pictures)
+    return receipt
+
+
+def _keep(hub: Hub, receipt: Receipt, pictures: list[photos.Shot]) -> None:
+    with hub.db.transaction() as tx:
+        photos.keep(tx, receipt.case, pictures, report=receipt.report)
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -136,11 +161,11 @@ def _chunk(hub: Hub, lines: list[tuple[int, bytes]], source: str, lang: Any) -> 
         answers = receive(
             tx, hub.city(), [d for _, d in drafts], now=hub.clock(), random=hub.random, key=hub.key
         )
-    for (number, _), answer in zip(drafts, answers, strict=True):
+    for (number, _), became in zip(drafts, answers, strict=True):
         said[number] = (
-            {"problem": problem(answer, lang)}
-            if isinstance(answer, Refused)
-            else receipt_json(answer)
+            {"problem": problem(became, lang)}
+            if isinstance(became, Refused)
+            else receipt_json(became)
         )
     return b"".join(
         json.dumps({"line": number, **said[number]}, ensure_ascii=False).encode() + b"\n"

@@ -22,11 +22,11 @@ Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
 
 
 @router.get("/assets")
-def assets(request: Request, hub: TheHub, _: Reader) -> Response:
+def assets(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List assets; the filters are in the URL."""
     query, city = dict(request.query_params), hub.city()
     asked, size = asset_filter(query, city), wanted.limit(query)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.page(tx, asked, after=query.get("after", ""), limit=size + 1)
         count = store.count(tx, asked)
         classes = store.count_by_category(tx)
@@ -45,7 +45,7 @@ def assets(request: Request, hub: TheHub, _: Reader) -> Response:
 def asset(request: Request, hub: TheHub, actor: Reader, code: str) -> Response:
     """Show one asset and the cases of its class around it."""
     city = hub.city()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = store.get(tx, code)
         if found is None:
             raise NotFound("asset", code)

@@ -22,7 +22,7 @@ Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 async def begin(request: Request, hub: TheHub, actor: Reader, number: str, kind: str) -> Response:
     """Begin a procedure, then show the case again."""
     body, back = await _form(request, number)
-    return await _done(back, hub, lambda tx: begun(tx, hub, actor, number, kind, body))
+    return await _done(back, hub, actor, lambda tx: begun(tx, hub, actor, number, kind, body))
 
 
 @router.post("/cases/{number}/procedures/{identity}/{move}")
@@ -31,7 +31,9 @@ async def take(
 ) -> Response:
     """Take a step of a procedure, then show the case again."""
     body, back = await _form(request, number)
-    return await _done(back, hub, lambda tx: taken(tx, hub, actor, number, identity, move, body))
+    return await _done(
+        back, hub, actor, lambda tx: taken(tx, hub, actor, number, identity, move, body)
+    )
 
 
 async def _form(request: Request, number: str) -> tuple[SaidIn, str]:
@@ -41,9 +43,9 @@ async def _form(request: Request, number: str) -> tuple[SaidIn, str]:
     return SaidIn.model_validate(fields), back
 
 
-async def _done(back: str, hub: TheHub, work: Callable[[Tx], object]) -> Response:
+async def _done(back: str, hub: TheHub, actor: Actor, work: Callable[[Tx], object]) -> Response:
     def within() -> None:
-        with hub.db.writing() as tx:
+        with hub.db.seeing(actor.sight) as tx:
             work(tx)
 
     await asyncio.to_thread(within)

@@ -55,7 +55,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     chosen = query.pop("case", "")
     asked = wanted.wanted(query or {"open": "1"}, city, now=now)
     order = wanted.order(query, default=Order.NEWEST if asked.stages - _open() else Order.DUE)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         listing = browse.listing(
             tx, actor.sight, asked, order=order, after=wanted.after(query), limit=PAGE
         )
@@ -137,7 +137,7 @@ def reveal(
     actor: Annotated[Actor, Depends(Needs(Permission.CONTACT_REVEAL))], number: str, contact_id: int,
 ) -> Response:  # fmt: skip
     """Show a contact once, in the clear; that it was looked at is a fact of the case."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         shown = contacts.reveal(
             tx, found, contact_id, key=hub.key, by=by(actor, Act.NOTE, found),
@@ -149,16 +149,18 @@ def reveal(
 @router.get("/cases/{number}/photos/{photo_id}")
 def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
     """Show a photo of a case in sight."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         kept = vault.photo(tx, photo_id)
-    if kept is None or kept[0] != found.id:
+        whose = store.get(tx, kept[0]) if kept is not None else None
+    # Those of a case merged into it are shown with it.
+    if kept is None or whose is None or found.id not in (whose.id, whose.merged_into):
         raise NotFound("photo", photo_id)
     return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=hub.clock())
     return page(
         request,
@@ -177,7 +179,7 @@ def _do(
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
     form = form_of(ActIn.model_validate(fields), city)
-    with hub.db.writing() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = done(tx, hub, actor, number, what, form)
         for picture in photos:
             vault.add_photo(

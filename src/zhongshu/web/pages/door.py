@@ -9,16 +9,16 @@ from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core import pictures
-from zhongshu.core.access import Actor, NotFound
+from zhongshu.core.access import Actor, Duty, NotFound, Sight
 from zhongshu.core.cases import Act
 from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.catalogue import DOOR_GROUPS, danger_in
 from zhongshu.core.facts import A_REPORTER
-from zhongshu.core.intake import Channel, Draft, typed_code
+from zhongshu.core.intake import Channel, Draft, read, typed_code
 from zhongshu.core.values import Refused
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, same, waiting
 from zhongshu.flow.intake import Receipt
-from zhongshu.store import vault
+from zhongshu.store import reports, vault
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -28,7 +28,9 @@ from zhongshu.web.vocabulary import OTHERS_STEPS
 router = APIRouter(include_in_schema=False)
 Public = Annotated[Actor | None, Depends(Anybody())]
 MOST_PHOTOS = 3
-_EMPTY = {"text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": ""}
+_EMPTY = {
+    "text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": "", "held": "",
+}  # fmt: skip
 #: Bytes of the key a form carries, so that pressing twice sends one report.
 _TOKEN_BYTES = 12
 
@@ -43,45 +45,69 @@ def home(request: Request, _: Public) -> Response:
 @router.get("/en/report")
 def form(request: Request, hub: TheHub, _: Public) -> Response:
     said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex()}
-    return page(request, "report.html", {"groups": DOOR_GROUPS, "said": said, "problem": None})
+    return _form(request, said)
 
 
 @router.post("/report")
 @router.post("/en/report")
 async def report(
-    request: Request, hub: TheHub, _: Public,
+    request: Request, hub: TheHub, actor: Public,
     text: Annotated[str, Form()] = "", group: Annotated[str, Form()] = "",
     address: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
     lat: Annotated[str, Form()] = "", contact: Annotated[str, Form()] = "",
-    token: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
+    token: Annotated[str, Form()] = "", joins: Annotated[str, Form()] = "",
+    held: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
-    """Take a report in; a refusal comes back with everything already written."""
+    """Take a report in. Where the matter may be known already, ask first whether it is; a
+    refusal comes back with everything already written.
+    """
     said = {
-        "text": text,
-        "group": group,
-        "address": address,
-        "lon": lon,
-        "lat": lat,
-        "contact": contact,
-        # What was refused was not taken in: the form goes on under a key of its own.
-        "token": hub.random(_TOKEN_BYTES).hex(),
-    }
+        "text": text, "group": group, "address": address, "lon": lon, "lat": lat,
+        "contact": contact, "token": token, "held": held,
+    }  # fmt: skip
     try:
         photos = [await _picture(file) for file in (photo or [])[:MOST_PHOTOS] if file.filename]
         draft = Draft(
-            text=text, channel=Channel.WEB, lon=_degrees("lon", lon), lat=_degrees("lat", lat),
+            text=text, channel=_channel(actor), lon=_degrees("lon", lon), lat=_degrees("lat", lat),
             address=address, contact=contact, lang=language(request), source="web",
-            category=_category(hub, text, group), key=token or None,
+            category=_category(hub, text, group), key=token or None, joins=joins,
         )  # fmt: skip
+        known = await asyncio.to_thread(_known, hub, actor, draft, group) if not joins else []
+        if photos and (known or held):
+            key = await asyncio.to_thread(_wait, hub, held, photos)
+            # Where there is no room to let photos wait, the report is taken in unasked.
+            known = known if key else []
+            said["held"], photos = (key, []) if key else (held, photos)
+        if known:
+            return page(request, "known.html", {"said": said, "known": known, "problem": None})
         answer = await request.app.state.gatherer.send(draft)
         if isinstance(answer, Refused):
             raise answer
     except Refused as refusal:
-        view = {"groups": DOOR_GROUPS, "said": said, "problem": problem(refusal, language(request))}
-        return page(request, "report.html", view, status=refusal.status)
-    if photos and not answer.again:
-        await asyncio.to_thread(_keep, hub, answer, photos)
-    return RedirectResponse(f"/t/{answer.code}?new=1", 303)
+        # What was refused was not taken in: the form goes on under a key of its own.
+        said["token"] = hub.random(_TOKEN_BYTES).hex()
+        return _form(request, said, refusal)
+    lost = await asyncio.to_thread(_keep, hub, answer, photos, str(said["held"]))
+    return RedirectResponse(f"/t/{answer.code}?new=1{'&lost=1' if lost else ''}", 303)
+
+
+@router.post("/report/near")
+@router.post("/en/report/near")
+def near(
+    request: Request, hub: TheHub, actor: Public, text: Annotated[str, Form()] = "",
+    group: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
+    lat: Annotated[str, Form()] = "",
+) -> Response:  # fmt: skip
+    """Show what is known already at a place while a report is being written."""
+    try:
+        draft = Draft(
+            text=text or "…", lon=_degrees("lon", lon), lat=_degrees("lat", lat),
+            category=_category(hub, text, group),
+        )  # fmt: skip
+        known = _known(hub, actor, draft, group)
+    except Refused:  # what is not finished yet is no mistake yet
+        known = []
+    return page(request, "known_near.html", {"known": known})
 
 
 @router.get("/track")
@@ -157,7 +183,64 @@ async def _picture(file: UploadFile) -> pictures.Picture:
     return await asyncio.to_thread(pictures.clean, data, name=file.filename or "", field="photo")
 
 
-def _keep(hub: Hub, receipt: Receipt, photos: list[pictures.Picture]) -> None:
+def _form(request: Request, said: dict[str, str], refusal: Refused | None = None) -> Response:
+    """Show the form, with what was written and why it was refused."""
+    hub: Hub = request.app.state.hub
+    with hub.db.transaction() as tx:
+        photos = waiting.count(tx, said["held"], at=hub.clock()) if said["held"] else 0
+    view = {
+        "groups": DOOR_GROUPS, "said": said, "waiting": photos,
+        "problem": problem(refusal, language(request)) if refusal else None,
+    }  # fmt: skip
+    return page(request, "report.html", view, status=refusal.status if refusal else 200)
+
+
+def _known(hub: Hub, actor: Actor | None, draft: Draft, group: str) -> list[dict[str, Any]]:
+    """Return what is known already at the place of a draft; for staff, the case too.
+
+    Danger is not to be kept waiting by a question: such a report goes straight in.
+    """
+    report = read(draft, now=hub.clock())
+    city = hub.city()
+    if report.place is None or danger_in(report.text) or city.where(report.place) is None:
+        return []
+    codes = next((g.codes for g in DOOR_GROUPS if g.key == group), ())
+    with hub.db.transaction() as tx:
+        # Pressed twice: it is sent already, and its receipt is the answer.
+        if report.key and reports.known(tx, [(report.source, report.key)]):
+            return []
+        found = same.known_here(
+            tx, city, report.place, at=report.at, text=report.text, code=report.category or "",
+            group=codes,
+        )  # fmt: skip
+    sight = actor.sight if actor is not None else Sight()
+    return [
+        {
+            "is": same.told(m, city),
+            "case": m.case
+            if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
+            else None,
+        }
+        for m in found
+    ]
+
+
+def _wait(hub: Hub, held: str, photos: list[pictures.Picture]) -> str:
+    """Let photos wait while a question is asked; return their key, empty without room."""
+    with hub.db.transaction() as tx:
+        return waiting.hold(tx, held, photos, at=hub.clock(), random=hub.random)
+
+
+def _channel(actor: Actor | None) -> Channel:
+    """Return the door a report comes through: the same form serves the hotline's agents."""
+    duties = {h.duty for h in actor.holdings} if actor is not None else set[Duty]()
+    return Channel.HOTLINE if Duty.HOTLINE in duties else Channel.WEB
+
+
+def _keep(hub: Hub, receipt: Receipt, photos: list[pictures.Picture], held: str) -> bool:
+    """Keep the photos of a report; say whether some that waited are gone."""
+    if receipt.again or not (photos or held):
+        return False
     with hub.db.transaction() as tx:
         for picture in photos:
             vault.add_photo(
@@ -165,6 +248,7 @@ def _keep(hub: Hub, receipt: Receipt, photos: list[pictures.Picture]) -> None:
                 mime=picture.mime, width=picture.width, height=picture.height, data=picture.data,
                 at=hub.clock(),
             )  # fmt: skip
+        return bool(held) and not waiting.claim(tx, held, receipt, at=hub.clock())
 
 
 def _category(hub: Hub, text: str, group: str) -> str | None:

@@ -27,7 +27,7 @@ def procedures(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List procedures; the filters are in the URL, and each kind shows how many are open."""
     query, city, now = dict(request.query_params), hub.city(), hub.clock()
     asked = procedure_filter(query, city, now=now)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = browse.listed(
             tx, actor.sight, asked, after=wanted.after(query), limit=wanted.limit(query)
         )

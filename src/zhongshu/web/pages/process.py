@@ -38,7 +38,7 @@ def process(request: Request, hub: TheHub, actor: Reader) -> Response:
         query["since"] = f"{(now - timedelta(days=30)).astimezone(city.zone):%Y-%m-%d}"
     least = _percent(query.pop("least", "1"))
     asked = wanted.wanted(query, city, now=now)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         whole = mining.picture(tx, actor.sight, asked)
     shown = whole.simplified(least / 100)
     lang = language(request)
@@ -69,7 +69,7 @@ def cases(request: Request, hub: TheHub, actor: Reader) -> Response:
     source, target, way = (query.pop(name, "") for name in ("from", "to", "way"))
     steps = way.split(",") if way else [source, target]
     asked = wanted.wanted(query, hub.city(), now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         numbers = (
             mining.went(tx, actor.sight, asked, steps)
             if way

@@ -72,7 +72,8 @@ def logout(request: Request, hub: TheHub, _: Public) -> Response:
     if cookie:
         with hub.db.transaction() as tx:
             accounts.close_session(tx, signin.token_hash(cookie_token(cookie)))
-    response = RedirectResponse("/", 303)
+    # What the field app keeps on this device is cleared by a page of its own.
+    response = RedirectResponse("/m/left" if "field" in request.cookies else "/", 303)
     response.delete_cookie(name, path="/")
     return response
 

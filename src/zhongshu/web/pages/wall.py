@@ -33,9 +33,11 @@ def tiles(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
     city = hub.city()
-    with hub.db.transaction() as tx:
+    # Before the numbers: what happens after it comes to the screen by the stream.
+    with hub.db.reading() as connection:
+        position = facts.newest(connection)
+    with hub.db.seeing(actor.sight) as tx:
         pulse = browse.pulse(tx, city, actor.sight, now=hub.clock())
-        position = facts.newest(tx)
     shown = [kind for kind in _kinds(city) if city.tree.of_kind(kind)]
     return {
         "pulse": pulse, "position": str(position), "districts": _districts(city, pulse.by_district),

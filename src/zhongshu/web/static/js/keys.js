@@ -71,9 +71,6 @@ const press = (n) => {
 const open_palette = () => { wanted.value = ""; fill(); palette.showModal(); wanted.focus(); };
 wanted.addEventListener("input", fill);
 wanted.addEventListener("keydown", (e) => { if (e.key === "Enter") { press(0); e.preventDefault(); } });
-for (const button of document.querySelectorAll("[data-opens]")) {
-  button.addEventListener("click", () => (button.dataset.opens === "palette" ? open_palette() : sheet.showModal()));
-}
 
 document.addEventListener("click", (e) => {
   const link = e.target.closest("[data-row]");

@@ -173,6 +173,7 @@ async function pin(box) {
     marker.setLngLat([lng, lat]).addTo(map);
     form.elements.lon.value = lng.toFixed(6); form.elements.lat.value = lat.toFixed(6);
     said.textContent = words.set;
+    form.elements.lon.dispatchEvent(new Event("change", { bubbles: true }));
   };
   if (form.elements.lon.value) set({ lng: +form.elements.lon.value, lat: +form.elements.lat.value });
   map.on("click", (e) => set(e.lngLat));

@@ -1,0 +1,38 @@
+"""The workshop: where the city's own data is kept. Each section is a page of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from zhongshu.core.access import Actor, Permission
+from zhongshu.web.guard import Needs
+from zhongshu.web.look import page
+from zhongshu.web.vocabulary import N_
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
+
+#: The sections: path, name, and what one does there in a sentence.
+SECTIONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "/workshop/catalogue", N_("Catalogue"),
+        N_("What can be wrong in the city, under which conditions it is filed, and how long each gives."),
+    ),
+    (
+        "/workshop/ladder", N_("The ladder"),
+        N_("Who is told when a clock climbs, at which hours, and who would be told now and why."),
+    ),
+    (
+        "/workshop/same", N_("The same matter"),
+        N_("How near in place, time and words two reports must be to be one matter, class by class."),
+    ),
+)  # fmt: skip
+
+
+@router.get("/workshop")
+def workshop(request: Request, _: Reader) -> Response:
+    """Show the sections."""
+    return page(request, "workshop.html", {"sections": SECTIONS})
