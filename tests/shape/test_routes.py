@@ -60,15 +60,13 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 identity=1,
                 move="approve",
                 code="L1",
-                clock="handle",
-                rung="warn",
-                happening="hazard",
                 view=1,
                 version=1,
                 clock="handle",
                 rung="warn",
                 post=1,
                 notice=1,
+                happening="hazard",
             )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)

@@ -14,15 +14,7 @@ from typing import Any, ClassVar
 
 from zhongshu.core import procedures
 from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
-from zhongshu.core.cases.clocks import (
-    RUNGS,
-    Clock,
-    ClockKind,
-    ClockState,
-    Tick,
-    by_kind,
-    climbed,
-)
+from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed, passing
 from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import by_device, start
@@ -555,11 +547,7 @@ def climbing(case: Case, *, at: datetime) -> tuple[Case, Fact] | None:
         {"clocks": clocks, **({"overdue_at": at} if late else {})},
         by=By(rule="deadline"), at=at,
         says={
-            "clocks": {clock.kind.value: clock.rung for clock in moved},
-            "passed": {
-                clock.kind.value: tuple(RUNGS)[was.climbed : clock.climbed]
-                for clock in moved if (was := by_kind(case.clocks, clock.kind)) is not None
-            },
+            **passing(case.clocks, moved),
             "due_at": case.due_at.isoformat() if case.due_at else None,
         },
     )  # fmt: skip

@@ -329,6 +329,15 @@ def climbed(clocks: tuple[Clock, ...], at: datetime) -> tuple[tuple[Clock, ...],
     return after, tuple(new for old, new in zip(clocks, after, strict=True) if new != old)
 
 
+def passing(before: tuple[Clock, ...], moved: tuple[Clock, ...]) -> dict[str, Any]:
+    """Return what a fact says of clocks that climbed: the rung each stands on, and all passed."""
+    was = {clock.kind: clock.climbed for clock in before}
+    return {
+        "clocks": {clock.kind.value: clock.rung for clock in moved},
+        "passed": {c.kind.value: _LADDER[was[c.kind] : c.climbed] for c in moved},
+    }
+
+
 def _climbed(clock: Clock, at: datetime) -> Clock:
     if clock.state is not ClockState.RUNNING:
         return clock
