@@ -68,7 +68,9 @@ class UnknownWord(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said)."""
+    """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said);
+    ``asset`` is the code on the thing it is about, where they read or scanned one.
+    """
 
     text: str
     channel: str = Channel.WEB
@@ -83,6 +85,7 @@ class Draft:
     source: str = ""
     key: str | None = None
     extra: Mapping[str, Any] | None = None
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ class Report:
     key: str | None
     body_hash: bytes
     extra: Mapping[str, Any] | None
+    asset: str | None = None
 
     @property
     def title(self) -> str:
@@ -135,6 +139,7 @@ def read(draft: Draft, *, now: datetime) -> Report:
         key=_text("key", draft.key, MAX_KEY) if draft.key else None,
         body_hash=body_hash(draft),
         extra=draft.extra,
+        asset=_text("asset", draft.asset, MAX_KEY) or None if draft.asset else None,
     )  # fmt: skip
 
 
@@ -150,6 +155,7 @@ def start(*, place: Point | None, inside: bool, classified: bool) -> Stage:
 def body_hash(draft: Draft) -> bytes:
     """Return what tells a retried request from another one under the same key."""
     said = (draft.text, draft.lon, draft.lat, draft.datum, draft.address, draft.category, draft.at)
+    said += (draft.asset,) if draft.asset else ()
     return hashlib.sha256(repr(said).encode()).digest()[:16]
 
 

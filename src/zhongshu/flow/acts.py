@@ -19,7 +19,7 @@ from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import pending
+from zhongshu.flow import pending, things
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks
 from zhongshu.store.db import Tx
@@ -30,7 +30,8 @@ REOPEN_DAYS = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What comes with an act; each act reads only its own fields.
+    """What comes with an act; each act reads only its own fields. ``asset`` is the code of the
+    thing it is about; empty: it is about none.
 
     ``version`` is the case's version the person saw: an act on a case that has moved
     since is refused instead of being done to something else.
@@ -50,6 +51,7 @@ class Form:
     report: ReportId | None = None
     solved: bool | None = None
     satisfied: int | None = None
+    asset: str | None = None
 
 
 class Moved(Refused):
@@ -199,11 +201,10 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
         tx, city, after, procedures.ProcedureKind.DISPUTE, by=rule, at=at,
         said={"reason": form.reason, "parties": parties, "fallback": city.fallback},
     )  # fmt: skip
-    if city.fallback is None or city.work(after, at=at, unit=city.fallback) is None:
+    first = city.fallback
+    if first is None or city.work(after, at=at, asset=things.of(tx, after), unit=first) is None:
         return after
-    return _dispatch(
-        tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=city.fallback)
-    )
+    return _dispatch(tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=first))
 
 
 def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -253,15 +254,16 @@ def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
     }  # fmt: skip
     if form.address:
         place["address"] = form.address
+    place |= things.named(tx, form.asset)
     after = _plainly(tx, city, case, what, by, at, form, sets=place)
     return _filed_if_ready(tx, city, after, by, at)
 
 
 def _classify(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    category = city.catalogue.by_code(form.category or "")
-    if category is None:
-        raise Missing("category", form.category)
-    after = _plainly(tx, city, case, what, by, at, form, sets={"category": category.id})
+    named = things.named(tx, form.asset)
+    if form.category or not named:
+        named["category"] = _category(city, form.category or "")
+    after = _plainly(tx, city, case, what, by, at, form, sets=named)
     return _filed_if_ready(tx, city, after, by, at)
 
 
@@ -280,7 +282,7 @@ def _file(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
         )  # fmt: skip
     if case.category is None:
         raise Missing("category")
-    return _plainly(tx, city, case, what, by, at, form)
+    return _plainly(tx, city, case, what, by, at, form, sets=things.named(tx, form.asset))
 
 
 def _category(city: City, code: str) -> int:
@@ -291,15 +293,16 @@ def _category(city: City, code: str) -> int:
 
 
 def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    work = city.work(case, at=at, unit=form.unit)
+    asset = things.of(tx, case)
+    work = city.work(case, at=at, asset=asset, unit=form.unit)
     if work is None:
         raise NoUnit("unit")
     unit = city.units.get(work.unit)
     if unit is None or not unit.active:
         raise NoSuchUnit("unit", work.unit)
-    category = city.catalogue.by_id(case.category)
-    assert category is not None
-    city.rulebook.check(work.unit, category.code, case.area_code, at.astimezone(city.zone))
+    matter = city.matter(case, at=at, asset=asset)
+    assert matter is not None
+    city.rulebook.check(work.unit, matter)
     after = _plainly(
         tx,
         city,

@@ -18,9 +18,10 @@ from zhongshu.core.facts import Fact
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure
 from zhongshu.core.values import CaseId
-from zhongshu.flow import acts
+from zhongshu.flow import acts, things
+from zhongshu.flow.candidates import Ranking, ranking
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, assets, cases, facts, procedures, reports, tasks, vault
+from zhongshu.store import accounts, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
@@ -47,10 +48,12 @@ class Sheet:
     posts: Sequence[city_store.Post]
     acts: tuple[Act, ...]
     pick: Pick | None
+    ranking: Ranking | None
     similar: Sequence[Match]
     merged: Sequence[Case]
     clocks: Sequence[Told]
-    thing: tuple[Asset, float] | None
+    asset: Asset | None
+    things: Sequence[tuple[Asset, float]]
     procedures: Sequence[Procedure]
 
 
@@ -134,6 +137,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     chain = (
         [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
     )
+    asset, may = things.of(tx, found), acts_for(found, actor)
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -144,14 +148,17 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
         posts=city_store.posts_on(tx, chain, found.unit),
-        acts=acts_for(found, actor),
-        pick=city.pick(found, at=now),
+        acts=may,
+        pick=city.pick(found, at=now, asset=asset),
+        ranking=ranking(tx, city, found, asset, actor.sight, now=now)
+        if Act.DISPATCH in may else None,
         similar=similar(tx, city, found, actor.sight),
         merged=cases.merged_into(tx, found.id),
         clocks=told(city, found),
-        thing=thing(tx, city, found),
+        asset=asset,
+        things=things.near(tx, city, found),
         procedures=procedures.of_case(tx, found.id),
-    )
+    )  # fmt: skip
 
 
 def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
@@ -186,15 +193,6 @@ def around(
         and (far := metres(place, Point(case.lon, case.lat))) <= within_m
         and sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
     ][:50]  # fmt: skip
-
-
-def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
-    """Return the nearest asset of a case's class within 30 m, and its distance."""
-    category = city.category(case.category)
-    if category is None or case.lon is None or case.lat is None:
-        return None
-    found = assets.near(tx, Point(case.lon, case.lat), category=category.code, within_m=30.0)
-    return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,5 +290,6 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
         "handled_at": case.handled_at, "closed_at": case.closed_at,
         "merged_into": case.merged_into, "pending": case.pending, "held_at": case.held_at,
         "returns": case.returns, "exempted": case.exempted, "repeat_of": case.repeat_of,
+        "asset": case.asset,
         "version": case.version,
     }  # fmt: skip

@@ -7,18 +7,19 @@ the calendar fit into some megabytes, and then finding a cell or a unit asks no 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Guess
-from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
+from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Name, UnitId
@@ -105,26 +106,38 @@ class City:
         named = self.unit_codes.get(str(self.said.get("fallback_unit", "")))
         if named is not None:
             return named.id
-        rules = [
-            r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
-        ]
-        return rules[0].unit if rules else None
+        return next((rule.unit for rule in self.rulebook.rules if rule.general), None)
 
-    def pick(self, case: Case, *, at: datetime) -> Pick | None:
-        """Return the unit the duty rules name for a case."""
+    def matter(self, case: Case, *, at: datetime, asset: Asset | None) -> Matter | None:
+        """Return what the duty rules look at in a case; None while its category is open.
+
+        ``asset`` is the thing the case is about, where it names one.
+        """
         category = self.catalogue.by_id(case.category)
         if category is None:
             return None
-        return self.rulebook.pick(category.code, case.area_code, at.astimezone(self.zone))
+        owner = asset.owner if asset else None
+        return Matter(
+            category=category.code, area_code=case.area_code, at=at.astimezone(self.zone),
+            owner=self._at_work(owner), owners=self._above(owner),
+            maintainer=self._at_work(asset.maintainer) if asset else None,
+        )  # fmt: skip
 
-    def work(self, case: Case, *, at: datetime, unit: UnitId | None = None) -> Work | None:
+    def pick(self, case: Case, *, at: datetime, asset: Asset | None) -> Pick | None:
+        """Return the unit the duty rules name for a case."""
+        matter = self.matter(case, at=at, asset=asset)
+        return None if matter is None else self.rulebook.pick(matter)
+
+    def work(
+        self, case: Case, *, at: datetime, asset: Asset | None, unit: UnitId | None = None
+    ) -> Work | None:
         """Return the work a dispatch now would make of a case: to the unit given, or to
         the one the rules name. None where neither is known.
         """
         category = self.catalogue.by_id(case.category)
         if category is None:
             return None
-        pick = self.pick(case, at=at)
+        pick = self.pick(case, at=at, asset=asset)
         lead = unit if unit is not None else pick.unit if pick else None
         if lead is None:
             return None
@@ -160,6 +173,18 @@ class City:
                 above = self.units[above].parent
         return {unit: frozenset(found) for unit, found in below.items()}
 
+    def _at_work(self, unit: UnitId | None) -> UnitId | None:
+        known = None if unit is None else self.units.get(unit)
+        return unit if known is not None and known.active else None
+
+    def _above(self, unit: UnitId | None) -> frozenset[UnitId]:
+        """Return a unit and all units above it."""
+        found: set[UnitId] = set()
+        while unit is not None and unit not in found and unit in self.units:
+            found.add(unit)
+            unit = self.units[unit].parent
+        return frozenset(found)
+
     def units_under(self, unit: UnitId) -> frozenset[UnitId]:
         """Return a unit and all below it."""
         return self._below.get(unit, frozenset({unit}))
@@ -181,7 +206,7 @@ def load(tx: Tx, *, on: date | None = None) -> City:
     same: Mapping[str, Any] = said.get("same", {})
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
-    rules = store.duty_rules(tx)
+    rules = [_placed(rule, units) for rule in store.duty_rules(tx)]
     return City(
         version=number,
         name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
@@ -190,8 +215,8 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         tree=Tree(areas),
         locator=Locator(areas, levels),
         catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
-        rulebook=Rulebook(rule for rule in rules if units[rule.unit].active),
-        idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
+        rulebook=Rulebook(rule for rule in rules if _works(rule, units)),
+        idle_rules=tuple(rule for rule in rules if not _works(rule, units)),
         calendar=calendar,
         units=units,
         names=store.category_names(tx),
@@ -205,6 +230,26 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         ),
         said=said,
     )  # fmt: skip
+
+
+def _works(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> bool:
+    return rule.unit is None or units[rule.unit].active
+
+
+def _placed(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> DutyRule:
+    """Return a rule with how deep the owner it names stands; whom it forbids, it forbids with
+    all that is below.
+    """
+    depth, above = 0, units[rule.owner].parent if rule.owner is not None else None
+    while above is not None and depth < len(units):
+        depth, above = depth + 1, units[above].parent
+    forbidden = set(rule.forbidden)
+    more = bool(forbidden)
+    while more:
+        below = {u.id for u in units.values() if u.parent in forbidden} - forbidden
+        forbidden |= below
+        more = bool(below)
+    return replace(rule, owner_depth=depth, forbidden=frozenset(forbidden))
 
 
 _PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))

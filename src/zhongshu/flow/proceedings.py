@@ -23,7 +23,7 @@ from zhongshu.core.procedures import (
     moves,
 )
 from zhongshu.core.values import UnitId
-from zhongshu.flow import acts, pending
+from zhongshu.flow import acts, pending, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases, procedures, tasks
 from zhongshu.store.db import Tx
@@ -37,7 +37,7 @@ def begin(
     if unit is not None and (unit not in city.units or not city.units[unit].active):
         raise acts.NoSuchUnit("unit", unit)
     if kind is ProcedureKind.ASSIST or kind is ProcedureKind.TRANSFER:
-        _competent(city, case, unit, at)
+        _competent(tx, city, case, unit, at)
         if unit == case.unit:
             raise acts.NoSuchUnit("unit", unit)
     return pending.opened(tx, city, case, kind, by=by, at=at, said=said, unit=unit)
@@ -107,10 +107,10 @@ def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind
     return tuple(kind for kind in ProcedureKind if may(kind))
 
 
-def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
-    category = city.catalogue.by_id(case.category)
-    if unit is not None and category is not None:
-        city.rulebook.check(unit, category.code, case.area_code, at.astimezone(city.zone))
+def _competent(tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
+    matter = city.matter(case, at=at, asset=things.of(tx, case))
+    if unit is not None and matter is not None:
+        city.rulebook.check(unit, matter)
 
 
 def _meaning(
@@ -140,10 +140,10 @@ def _handed_over(
     tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime, by: By, *, stage: Stage
 ) -> dict[str, Any]:
     """Give the work to another unit, with a clock of its own: at no moment is it nobody's."""
-    work = city.work(case, at=at, unit=unit)
+    work = city.work(case, at=at, asset=things.of(tx, case), unit=unit)
     if work is None:
         raise acts.NoUnit("unit", unit)
-    _competent(city, case, unit, at)
+    _competent(tx, city, case, unit, at)
     sets = acts.dispatched(city, case, work, at)
     tasks.end(tx, case.id, "handle", "cancelled", at=at, by=by.account, result="handed over")
     tasks.open_(

@@ -26,7 +26,7 @@ COLUMNS: LiteralString = (
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
     " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
-    " version"
+    " asset, version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.
 #: Who means to change a case locks it, and then has it whole.
@@ -328,6 +328,8 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("held_at is not null")
     if wanted.repeats:
         where.add("repeat_of is not null")
+    if wanted.asset:
+        where.add("asset = %s", wanted.asset)
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

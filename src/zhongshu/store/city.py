@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any
+from typing import Any, LiteralString
 
 import shapely
 from psycopg.rows import class_row
 
 from zhongshu.core.calendar import parse_limit
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Layer
-from zhongshu.core.dispatch import DutyRule, Window
+from zhongshu.core.dispatch import DutyRule, Lead, Window
 from zhongshu.core.grid import Area, Level
 from zhongshu.core.values import AreaId, CategoryId, Name, Span, UnitId
 from zhongshu.store.db import Tx
@@ -308,7 +308,7 @@ def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
 def duty_rules(tx: Tx) -> list[DutyRule]:
     rows = tx.execute(
         "select id, category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority,"
-        " auto, valid_from, valid_until from duty_rules order by id"
+        " auto, valid_from, valid_until, lead, owner from duty_rules order by id"
     ).fetchall()
     return [
         DutyRule(
@@ -316,24 +316,42 @@ def duty_rules(tx: Tx) -> list[DutyRule]:
             hours=tuple(_window(window) for window in hours or ()), unit=unit,
             co_units=tuple(co_units), forbidden=frozenset(forbidden), clause=clause,
             priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until,
+            lead=Lead(lead), owner=owner,
         )
         for id_, category, lo, hi, hours, unit, co_units, forbidden, clause, priority, auto,
-        valid_from, valid_until in rows
+        valid_from, valid_until, lead, owner in rows
     ]  # fmt: skip
 
 
 def add_duty_rule(tx: Tx, rule: DutyRule) -> None:
     """Write a duty rule; its identity is given by the database."""
     tx.execute(
-        "insert into duty_rules (category, area_lo, area_hi, hours, unit, co_units, forbidden,"
-        " clause, priority, auto, valid_from, valid_until)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
-            json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
-            list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
-            rule.valid_from, rule.valid_until,
-        ),
+        f"insert into duty_rules ({_RULE}) values ({', '.join(['%s'] * 14)})",  # type: ignore[arg-type]
+        _rule_row(rule),
+    )
+
+
+def change_duty_rule(tx: Tx, rule: DutyRule) -> bool:
+    """Write a duty rule that is there anew; say whether there is one of its identity."""
+    done = tx.execute(
+        f"update duty_rules set ({_RULE}) = ({', '.join(['%s'] * 14)}) where id = %s",  # type: ignore[arg-type]
+        (*_rule_row(rule), rule.id),
+    )
+    return done.rowcount == 1
+
+
+_RULE: LiteralString = (
+    "category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority, auto,"
+    " valid_from, valid_until, lead, owner"
+)
+
+
+def _rule_row(rule: DutyRule) -> tuple[Any, ...]:
+    return (
+        rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
+        json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
+        list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
+        rule.valid_from, rule.valid_until, rule.lead, rule.owner,
     )  # fmt: skip
 
 

@@ -118,10 +118,28 @@ ASSET_STATES: Mapping[str, str] = {
     "abandoned": N_("abandoned"), "removed": N_("removed"),
 }  # fmt: skip
 
+#: Which condition of a duty rule spoke.
+SPOKE: Mapping[str, str] = {
+    "category": N_("the rule names this category"), "area": N_("the rule is for this area"),
+    "owner": N_("the rule names the owner of the thing"),
+    "to_owner": N_("the thing's owner is to handle it"),
+    "to_maintainer": N_("who maintains the thing is to handle it"),
+    "hours": N_("the rule is for these hours"), "clause": N_("a clause stands behind it"),
+    "fallback": N_("no closer rule fits: the fallback"),
+}  # fmt: skip
+#: Why one duty rule stands before the next.
+AHEAD: Mapping[str, str] = {
+    "ownership": N_("it goes by whose the thing is (the owner first, then the territory)"),
+    "category": N_("it names the category more closely"),
+    "owner": N_("it names the owner more closely"), "area": N_("its area is narrower"),
+    "hours": N_("it is bound to hours"), "priority": N_("its priority is higher"),
+    "age": N_("it is the older rule"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
-    "cause": CAUSES, "asset_state": ASSET_STATES,
+    "cause": CAUSES, "asset_state": ASSET_STATES, "spoke": SPOKE, "ahead": AHEAD,
 }  # fmt: skip

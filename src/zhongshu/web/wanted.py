@@ -14,7 +14,7 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats",
+    "merged_into", "pending", "held", "repeats", "asset",
 )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         pending=_pending(query.get("pending", "")),
         held=_yes(query.get("held", "")),
         repeats=_yes(query.get("repeats", "")),
+        asset=query.get("asset", "").strip()[:60],
     )
 
 

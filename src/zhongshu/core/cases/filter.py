@@ -23,7 +23,7 @@ class Filter:
 
     ``area`` is a subtree of the main chain, ``cell`` an area of a level that cuts
     across; ``overdue`` asks for cases late at that moment; ``pending`` for those with an open
-    procedure of that kind.
+    procedure of that kind; ``asset`` for those about a thing.
     """
 
     text: str = ""
@@ -41,6 +41,7 @@ class Filter:
     pending: str = ""
     held: bool = False
     repeats: bool = False
+    asset: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,7 @@ class Case:
     the deadline of the work: what the handling clock says. ``pending`` names the kinds of
     procedure that are open on it, ``involved`` the units besides the lead that may see it.
     ``repeat_of`` is a case closed shortly before, of the same class at the same place.
+    ``asset`` is the code of the thing it is about.
     """
 
     id: CaseId
@@ -208,6 +209,7 @@ class Case:
     held_at: datetime | None = None
     exempted: bool = False
     repeat_of: CaseId | None = None
+    asset: str | None = None
     version: int = 0
 
     @property

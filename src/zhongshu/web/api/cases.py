@@ -16,7 +16,7 @@ from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Out
 from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
@@ -32,15 +32,17 @@ Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 
 #: Which fields an act reads, for programs that draw their own buttons.
 FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category",),
-    Act.FILE: ("category",), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
+    Act.LOCATE: ("lon", "lat", "datum", "address", "asset"), Act.CLASSIFY: ("category", "asset"),
+    Act.FILE: ("category", "asset"), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
     Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
 
 
 class ActIn(BaseModel):
-    """What comes with an act; `version` refuses it (409) when the case has moved on."""
+    """What comes with an act; `version` refuses it (409) when the case has moved on. `asset` is
+    the code of the thing the case is about; `-` says that it is about none.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,6 +60,7 @@ class ActIn(BaseModel):
     outcome: str | None = None
     into: str | None = None
     report: str | None = None
+    asset: str | None = None
 
 
 @router.get("/cases")
@@ -127,7 +130,7 @@ def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
     yield "\ufeff"
     header: list[str] | None = None
     for case in _all(actor, asked, hub):
-        row = {name: _cell(value) for name, value in browse.as_json(case, city).items()}
+        row = {name: cell(value) for name, value in browse.as_json(case, city).items()}
         out = io.StringIO()
         writer = csv.writer(out)
         if header is None:
@@ -137,7 +140,7 @@ def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Return a value for a cell; what a spreadsheet would run is made plain text."""
     if isinstance(value, dict):
         value = value.get("code", "")
@@ -218,7 +221,8 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     city = hub.city()
     with hub.db.transaction() as tx:
         found = browse.case(tx, actor.sight, number)
-    work = city.work(found, at=hub.clock())
+        asset = things.of(tx, found)
+    work = city.work(found, at=hub.clock(), asset=asset)
     if work is None or work.pick is None:
         return {"unit": None, "reasons": []}
     unit, second = city.units.get(work.pick.unit), work.pick.runner_up
@@ -280,6 +284,7 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         outcome=_outcome(body.outcome),
         into=browse.number_id(body.into) if body.into else None,
         report=_report(body.report),
+        asset=None if not body.asset else "" if body.asset == "-" else body.asset.strip()[:60],
     )
 
 

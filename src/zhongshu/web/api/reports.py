@@ -32,7 +32,9 @@ MAX_LINE = 64 * 1024
 
 
 class ReportIn(BaseModel):
-    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09."""
+    """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09. `asset` is the
+    code on the thing it is about: its place and class count where the report says none.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,6 +50,7 @@ class ReportIn(BaseModel):
     lang: str = "zh"
     source: str = ""
     key: str | None = None
+    asset: str | None = None
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -56,6 +59,7 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
         text=body.text, channel=body.channel, at=body.at, lon=body.lon, lat=body.lat,
         datum=body.datum, address=body.address, category=body.category, contact=body.contact,
         lang="en" if body.lang == "en" else "zh", source=source, key=key or body.key,
+        asset=body.asset or None,
     )  # fmt: skip
 
 

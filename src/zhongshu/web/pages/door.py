@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core import pictures
 from zhongshu.core.access import Actor, NotFound
+from zhongshu.core.assets import Asset
 from zhongshu.core.cases import Act
 from zhongshu.core.catalogue import DOOR_GROUPS, danger_in
 from zhongshu.core.facts import A_REPORTER
@@ -17,7 +18,7 @@ from zhongshu.core.intake import Channel, Draft, typed_code
 from zhongshu.core.values import Refused
 from zhongshu.flow import acts, browse
 from zhongshu.flow.intake import Receipt
-from zhongshu.store import vault
+from zhongshu.store import assets, vault
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -26,7 +27,7 @@ from zhongshu.web.problems import BadField, problem
 router = APIRouter(include_in_schema=False)
 Public = Annotated[Actor | None, Depends(Anybody())]
 MOST_PHOTOS = 3
-_EMPTY = {"text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": ""}
+_EMPTY = {"text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": "", "asset": ""}
 #: Bytes of the key a form carries, so that pressing twice sends one report.
 _TOKEN_BYTES = 12
 
@@ -39,9 +40,11 @@ def home(request: Request, _: Public) -> Response:
 
 @router.get("/report")
 @router.get("/en/report")
-def form(request: Request, hub: TheHub, _: Public) -> Response:
-    said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex()}
-    return page(request, "report.html", {"groups": DOOR_GROUPS, "said": said, "problem": None})
+def form(request: Request, hub: TheHub, _: Public, asset: str = "") -> Response:
+    """Show the form; a plate's code in the address (as its QR has it) says what it is about."""
+    said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex(), "asset": asset[:60]}
+    view = {"groups": DOOR_GROUPS, "said": said, "problem": None, "about": _about(hub, asset)}
+    return page(request, "report.html", view)
 
 
 @router.post("/report")
@@ -51,7 +54,8 @@ async def report(
     text: Annotated[str, Form()] = "", group: Annotated[str, Form()] = "",
     address: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
     lat: Annotated[str, Form()] = "", contact: Annotated[str, Form()] = "",
-    token: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
+    token: Annotated[str, Form()] = "", asset: Annotated[str, Form()] = "",
+    photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
     """Take a report in; a refusal comes back with everything already written."""
     said = {
@@ -61,6 +65,7 @@ async def report(
         "lon": lon,
         "lat": lat,
         "contact": contact,
+        "asset": asset,
         # What was refused was not taken in: the form goes on under a key of its own.
         "token": hub.random(_TOKEN_BYTES).hex(),
     }
@@ -69,17 +74,27 @@ async def report(
         draft = Draft(
             text=text, channel=Channel.WEB, lon=_degrees("lon", lon), lat=_degrees("lat", lat),
             address=address, contact=contact, lang=language(request), source="web",
-            category=_category(hub, text, group), key=token or None,
+            category=_category(hub, text, group), key=token or None, asset=asset.strip() or None,
         )  # fmt: skip
         answer = await request.app.state.gatherer.send(draft)
         if isinstance(answer, Refused):
             raise answer
     except Refused as refusal:
-        view = {"groups": DOOR_GROUPS, "said": said, "problem": problem(refusal, language(request))}
+        view = {
+            "groups": DOOR_GROUPS, "said": said, "problem": problem(refusal, language(request)),
+            "about": await asyncio.to_thread(_about, hub, asset),
+        }  # fmt: skip
         return page(request, "report.html", view, status=refusal.status)
     if photos and not answer.again:
         await asyncio.to_thread(_keep, hub, answer, photos)
     return RedirectResponse(f"/t/{answer.code}?new=1", 303)
+
+
+def _about(hub: Hub, code: str) -> Asset | None:
+    if not code:
+        return None
+    with hub.db.reading() as connection:
+        return assets.get(connection, code[:60])
 
 
 @router.get("/track")
