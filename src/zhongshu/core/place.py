@@ -100,6 +100,19 @@ def neighbours(square: int) -> tuple[int, ...]:
     )
 
 
+def squares(place: Point, within_m: float) -> tuple[int, ...]:
+    """Return the squares that hold everything within a distance of a place."""
+    up = math.ceil(within_m * _PER_DEGREE / METRES_PER_DEGREE)
+    narrow = max(math.cos(math.radians(place.lat)), 0.01)
+    across = math.ceil(within_m * _PER_DEGREE / METRES_PER_DEGREE / narrow)
+    row, column = divmod(tile(place.lon, place.lat), _ROW)
+    return tuple(
+        (row + north) * _ROW + (column + east) % _COLUMNS_AROUND
+        for north in range(-up, up + 1)
+        for east in range(-across, across + 1)
+    )
+
+
 # ── datums ───────────────────────────────────────────────────────────────────────────
 
 _A = 6_378_245.0  # Krasovsky 1940, the ellipsoid the published shift is written on

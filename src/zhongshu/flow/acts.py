@@ -19,7 +19,7 @@ from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import pending, things
+from zhongshu.flow import links, pending, things
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks
 from zhongshu.store.db import Tx
@@ -131,7 +131,7 @@ def act(
     """
     if not isinstance(case, Case):
         # In the order of their identities, so that two merges cannot wait for each other.
-        if what is Act.MERGE and form.into is not None:
+        if what in OF_TWO and form.into is not None:
             for each in sorted((case, form.into)):
                 _locked(tx, each)
         case = _locked(tx, case)
@@ -140,13 +140,18 @@ def act(
     return _DO.get(what, _plainly)(tx, city, case, what, by, at, form)
 
 
+#: Acts that change another case too (`Form.into`), and lock both.
+OF_TWO = frozenset({Act.MERGE, Act.LINK})
+#: Acts that end a case's share in the clock of a leading one: its own is given back first.
+_ENDS_LINK = frozenset({Act.RETURN, Act.MERGE})
 #: What each act is to the clocks; dispatching is two things and says so itself.
 TICKS: dict[Act, Tick] = {
     Act.FILE: Tick.FILED, Act.RETURN: Tick.RETURNED, Act.HANDLE: Tick.HANDLED,
     Act.PASS: Tick.PASSED, Act.FAIL: Tick.FAILED, Act.CLOSE: Tick.CLOSED,
     Act.REJECT: Tick.REJECTED, Act.MERGE: Tick.MERGED, Act.UNMERGE: Tick.UNMERGED,
+    Act.UNLINK: Tick.UNLINKED,
 }  # fmt: skip
-_NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE})
+_NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE, Act.LINK, Act.UNLINK})
 _OF_THE_WORK = (
     procedures.ProcedureKind.EXTENSION, procedures.ProcedureKind.TRANSFER, procedures.ProcedureKind.HOLD,
 )  # fmt: skip
@@ -165,7 +170,18 @@ def hindered(case: Case, what: Act) -> type[Refused] | None:
         return PartsOpen
     if what is Act.RETURN and case.returns >= 2:
         return NoThirdReturn
+    if what is Act.LINK and case.linked_to is not None:
+        return links.AlreadyLinked
+    if what is Act.UNLINK and case.linked_to is None:
+        return links.NotLinked
     return None
+
+
+def parts_open(tx: Tx, case: Case) -> bool:
+    """Say whether a case merged into this one has a part of another unit that is not done."""
+    return case.reports > 1 and cases.merged_with_pending(
+        tx, case.id, procedures.ProcedureKind.ASSIST
+    )
 
 
 class Cause(StrEnum):
@@ -232,6 +248,10 @@ def _plainly(
     hindrance = hindered(case, what)
     if hindrance is not None:
         raise hindrance("act", what)
+    if what in (Act.PASS, Act.CLOSE) and parts_open(tx, case):
+        raise PartsOpen("act", what)
+    if case.linked_to is not None and what in _ENDS_LINK:
+        case = _plainly(tx, city, case, Act.UNLINK, by, at, Form())
     spoken = {**({"note": form.note} if form.note else {}), **(says or {})}
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
@@ -239,6 +259,7 @@ def _plainly(
     )
     cases.save(tx, after, fact)
     _tasks(tx, after, what, by, at, form)
+    links.told(tx, city, after, Tick.DISPATCHED if what is Act.DISPATCH else TICKS.get(what), at=at)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
 
 
@@ -321,8 +342,13 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
 
 
 def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> Case:
-    """Open the parts of the units that the duty rule names beside the lead."""
+    """Open the parts of the units that the duty rule names beside the lead. Who has a part still
+    open goes on with it; who leads now, or is no longer at work, is asked for none.
+    """
+    asked = pending.asked(tx, case)
     for unit in work.co_units:
+        if unit in asked or unit == case.unit or not city.units[unit].active:
+            continue
         case, _ = pending.opened(
             tx, city, case, procedures.ProcedureKind.ASSIST, by=THE_HUB, at=at, unit=unit,
             said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
@@ -365,6 +391,8 @@ def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
     other = _locked(tx, form.into)
     if other.id == case.id or not other.is_open or cases.merged_into(tx, case.id, limit=1):
         raise NotMergeable("into", other.number)
+    if links.leads_now(tx, case):
+        raise links.LeadsOthers("act", what)
     after = _plainly(
         tx, city, case, what, by, at, form, sets={"merged_into": other.id}, says={"into": other.number}
     )  # fmt: skip
@@ -373,6 +401,25 @@ def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
         says={"case": case.id, "number": case.number, "reports": case.reports},
     )  # fmt: skip
     cases.save(tx, survivor, fact)
+    return after
+
+
+def _link(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Let a case share the clock of a leading one; one that no unit has yet goes to its unit."""
+    if form.into is None:
+        raise Missing("into")
+    lead = _locked(tx, form.into)
+    if (hindrance := hindered(case, what)) is not None:
+        raise hindrance("act", what)
+    links.check(tx, case, lead)
+    if case.stage is Stage.FILED:
+        case = _dispatch(tx, city, case, Act.DISPATCH, by, at, Form(unit=lead.unit))
+    sets = {"linked_to": lead.id, **city.ticked(case, Tick.LINKED, at, lead=lead)}
+    after = _plainly(tx, city, case, what, by, at, form, sets=sets, says={"lead": lead.number})
+    led, fact = changed(
+        lead, Kind.LED, {"leads": True}, by=by, at=at, says={"case": case.id, "number": case.number}
+    )
+    cases.save(tx, led, fact)
     return after
 
 
@@ -476,6 +523,7 @@ _DO: dict[Act, _Do] = {
     Act.MERGE: _merge,
     Act.UNMERGE: _unmerge,
     Act.SPLIT: _split,
+    Act.LINK: _link,
 }
 
 
@@ -486,6 +534,8 @@ def climb(tx: Tx, *, at: datetime, limit: int = 500) -> int:
         said = climbing(case, at=at)
         if said is not None:
             cases.save(tx, *said)
+            if case.leads and said[1].kind is Kind.OVERDUE:
+                links.late(tx, case, at=at)
         if not case.clocks:  # imported: it has a deadline, and is told of once
             cases.noticed(tx, case.id)
     return len(reached)

@@ -51,6 +51,7 @@ class Sheet:
     ranking: Ranking | None
     similar: Sequence[Match]
     merged: Sequence[Case]
+    lead: Case | None
     clocks: Sequence[Told]
     asset: Asset | None
     things: Sequence[tuple[Asset, float]]
@@ -102,6 +103,16 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     return found
 
 
+def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
+    """Return a case by its identity; absent and out of sight are the same `NotFound`."""
+    found = cases.get(tx, identity)
+    if found is None or not sight.covers(
+        area_code=found.area_code, unit=found.unit, involved=found.involved
+    ):
+        raise NotFound("case", identity)
+    return found
+
+
 def listing(
     tx: Tx, sight: Sight, wanted: Filter, *, order: Order, after: Key | None, limit: int
 ) -> Listing:
@@ -116,8 +127,10 @@ def listing(
     )
 
 
-def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
-    """Return the acts the table allows and a post of the actor's permits, here."""
+def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act, ...]:
+    """Return the acts the table allows and a post of the actor's permits, here. ``parts_open``
+    says that a case merged into it has a part of another unit that is not done.
+    """
     return tuple(
         act
         for act in allowed(case)
@@ -126,6 +139,7 @@ def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
         and not (act in (Act.PASS, Act.FAIL) and case.handled_by == actor.account)
         and not (act is Act.SPLIT and case.reports < 2)
         and not acts.hindered(case, act)
+        and not (parts_open and act in (Act.PASS, Act.CLOSE))
     )
 
 
@@ -137,7 +151,8 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
     chain = (
         [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
     )
-    asset, may = things.of(tx, found), acts_for(found, actor)
+    asset = things.of(tx, found)
+    may = acts_for(found, actor, parts_open=acts.parts_open(tx, found))
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -154,11 +169,21 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         if Act.DISPATCH in may else None,
         similar=similar(tx, city, found, actor.sight),
         merged=cases.merged_into(tx, found.id),
+        lead=_lead(tx, found, actor.sight),
         clocks=told(city, found),
         asset=asset,
         things=things.near(tx, city, found),
         procedures=procedures.of_case(tx, found.id),
     )  # fmt: skip
+
+
+def _lead(tx: Tx, found: Case, sight: Sight) -> Case | None:
+    """Return the case whose clock this one shares, where it is in sight."""
+    lead = None if found.linked_to is None else cases.get(tx, found.linked_to)
+    covered = lead is not None and sight.covers(
+        area_code=lead.area_code, unit=lead.unit, involved=lead.involved
+    )
+    return lead if covered else None
 
 
 def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Match]:
@@ -290,6 +315,6 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
         "handled_at": case.handled_at, "closed_at": case.closed_at,
         "merged_into": case.merged_into, "pending": case.pending, "held_at": case.held_at,
         "returns": case.returns, "exempted": case.exempted, "repeat_of": case.repeat_of,
-        "asset": case.asset,
+        "asset": case.asset, "linked_to": case.linked_to, "leads": case.leads,
         "version": case.version,
     }  # fmt: skip

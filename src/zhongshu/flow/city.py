@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
-from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
+from zhongshu.core.cases.clocks import Clock, ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Guess
 from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
@@ -77,11 +77,27 @@ class City:
 
     def ticked(
         self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
-        unit: UnitId | None = None,
+        unit: UnitId | None = None, lead: Case | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Return the fields of a case that its clocks change when something happens."""
-        code = self.code_of(unit)
-        clocks = self.keeper.after(case.clocks, tick, at, work=work, unit=code)
+        """Return the fields of a case that its clocks change when something happens. ``lead`` is
+        the leading case, for one that is linked to it.
+        """
+        clocks = self.keeper.after(
+            case.clocks, tick, at, work=work, unit=self.code_of(unit),
+            lead=by_kind(lead.clocks, ClockKind.HANDLE) if lead else None,
+        )  # fmt: skip
+        return self.timed(case, clocks)
+
+    def followed(self, case: Case, tick: Tick, at: datetime, *, lead: Case) -> dict[str, Any]:
+        """Return the fields of a linked case that change when something happened to the leading
+        one, which stands now as ``lead``.
+        """
+        shown = by_kind(lead.clocks, ClockKind.HANDLE)
+        return self.timed(case, self.keeper.shared(case.clocks, tick, at, lead=shown))
+
+    @staticmethod
+    def timed(case: Case, clocks: tuple[Clock, ...]) -> dict[str, Any]:
+        """Return the fields of a case that its clocks change: themselves, and the deadline."""
         if clocks == case.clocks:
             return {}
         handle, was = by_kind(clocks, ClockKind.HANDLE), by_kind(case.clocks, ClockKind.HANDLE)

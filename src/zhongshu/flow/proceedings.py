@@ -23,7 +23,7 @@ from zhongshu.core.procedures import (
     moves,
 )
 from zhongshu.core.values import UnitId
-from zhongshu.flow import acts, pending, things
+from zhongshu.flow import acts, links, pending, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases, procedures, tasks
 from zhongshu.store.db import Tx
@@ -58,7 +58,17 @@ def take(
     procedures.save(tx, after)
     sets = _meaning(tx, city, case, after, move, by, at)
     case = pending.written(tx, case, everything, after, move, by=by, at=at, sets=sets)
+    links.told(tx, city, case, _TICKS.get((after.kind, after.state)), at=at)
     return _consequence(tx, city, case, after, move, by, at)
+
+
+#: What a procedure that came to a state was to the handling clock: those who share it follow.
+_TICKS: Mapping[tuple[ProcedureKind, str], Tick] = {
+    (ProcedureKind.EXTENSION, "granted"): Tick.EXTENDED,
+    (ProcedureKind.HOLD, "held"): Tick.HELD, (ProcedureKind.HOLD, "resumed"): Tick.RESUMED,
+    (ProcedureKind.TRANSFER, "accepted"): Tick.DISPATCHED,
+    (ProcedureKind.DISPUTE, "ruled"): Tick.DISPATCHED,
+}  # fmt: skip
 
 
 def path_of(procedure: Procedure, move: Move) -> StepRule | None:
@@ -152,7 +162,10 @@ def _handed_over(
     if stage is Stage.IN_HAND:
         tasks.accept(tx, case.id, at=at, by=by.account)
     involved = with_unit(with_unit(case.involved, case.unit), unit)
-    return {**sets, "stage": stage, "dispatched_at": at, "involved": involved}
+    # The clock starts anew for the other unit: it is shared no longer.
+    return {
+        **sets, "stage": stage, "dispatched_at": at, "involved": involved, "linked_to": None
+    }  # fmt: skip
 
 
 def _consequence(

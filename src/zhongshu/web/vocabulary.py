@@ -22,6 +22,7 @@ ACTS: Mapping[str, str] = {
     "return": N_("Return"), "handle": N_("Report as handled"), "pass": N_("Check: done"),
     "fail": N_("Check: not done"), "close": N_("Close"), "reopen": N_("Reopen"),
     "merge": N_("Merge"), "unmerge": N_("Undo the merge"), "split": N_("Split off a report"),
+    "link": N_("Link to a leading case"), "unlink": N_("Take apart"),
     "rate": N_("Rate"), "note": N_("Note"),
 }  # fmt: skip
 OUTCOMES: Mapping[str, str] = {
@@ -39,6 +40,8 @@ KINDS: Mapping[str, str] = {
     "case:reopened": N_("Reopened"), "case:rated": N_("Rated"), "case:merged": N_("Merged"),
     "case:unmerged": N_("Merge undone"), "case:absorbed": N_("Took in another case"),
     "case:released": N_("Released a merged case"), "case:split": N_("Report split off"),
+    "case:linked": N_("Linked: shares the clock of"), "case:unlinked": N_("Taken apart: own clock again"),
+    "case:led": N_("Another case shares its clock"), "clock:shared": N_("The shared clock has moved"),
     "case:noted": N_("Note"), "case:overdue": N_("Deadline passed"),
     "clock:climbed": N_("A clock has moved on"), "procedure:moved": N_("Procedure"),
     "contact:revealed": N_("Contact looked at"), "contact:erased": N_("Contact erased"),
@@ -66,7 +69,7 @@ CLOCKS: Mapping[str, str] = {
 }  # fmt: skip
 CLOCK_STATES: Mapping[str, str] = {
     "running": N_("running"), "paused": N_("paused"), "folded": N_("rests, merged"),
-    "stopped": N_("stopped"),
+    "stopped": N_("stopped"), "shared": N_("shared with the leading case"),
 }  # fmt: skip
 RUNGS: Mapping[str, str] = {
     "warn": N_("70 % used"), "red": N_("90 % used"), "overdue": N_("overdue"),
@@ -105,7 +108,9 @@ ASKS: Mapping[str, str] = {
     "reason": N_("Reason"), "clause": N_("Clause"), "unit": N_("Unit"), "limit": N_("Limit"),
     "result": N_("Result"), "owner": N_("Who keeps it"), "plan": N_("Plan"),
     "next_step": N_("Next step"), "review_at": N_("To be reviewed on"), "until": N_("Until"),
-    "rating": N_("How good the help was (1 to 5)"), "level": N_("Level"),
+    "rating": N_("How good the joint call was (1 to 5)"), "level": N_("Level"),
+    "arrived_at": N_("Arrived"), "rating_of_help": N_("The caller on the help"),
+    "rating_of_call": N_("The unit on the call"),
 }  # fmt: skip
 CAUSES: Mapping[str, str] = {
     "not_ours": N_("not this unit's duty"), "no_power": N_("no power to act"),

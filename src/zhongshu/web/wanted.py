@@ -14,14 +14,14 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats", "asset",
+    "merged_into", "pending", "held", "repeats", "asset", "linked_to",
 )  # fmt: skip
 
 
 def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
     """Return the filter a query means; a word that cannot be read is refused by name."""
     area, cell = _area(query.get("area", ""), city)
-    merged = query.get("merged_into", "")
+    merged, led = query.get("merged_into", ""), query.get("linked_to", "")
     return Filter(
         text=query.get("text", "").strip()[:200],
         stages=_stages(query.get("stage", "")),
@@ -39,6 +39,7 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         held=_yes(query.get("held", "")),
         repeats=_yes(query.get("repeats", "")),
         asset=query.get("asset", "").strip()[:60],
+        linked_to=number_id(led) if led else None,
     )
 
 

@@ -23,7 +23,8 @@ class Filter:
 
     ``area`` is a subtree of the main chain, ``cell`` an area of a level that cuts
     across; ``overdue`` asks for cases late at that moment; ``pending`` for those with an open
-    procedure of that kind; ``asset`` for those about a thing.
+    procedure of that kind; ``asset`` for those about a thing; ``linked_to`` for those that
+    share a leading case's clock.
     """
 
     text: str = ""
@@ -42,6 +43,7 @@ class Filter:
     held: bool = False
     repeats: bool = False
     asset: str = ""
+    linked_to: CaseId | None = None
 
 
 @dataclass(frozen=True, slots=True)

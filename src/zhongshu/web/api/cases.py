@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from zhongshu.core.access import NEEDS, Actor, Forbidden, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
-from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
 from zhongshu.flow import acts, browse, things
+from zhongshu.flow.bulk import through
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
@@ -34,7 +34,7 @@ Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 FIELDS: dict[Act, tuple[str, ...]] = {
     Act.LOCATE: ("lon", "lat", "datum", "address", "asset"), Act.CLASSIFY: ("category", "asset"),
     Act.FILE: ("category", "asset"), Act.DISPATCH: ("unit",), Act.HANDLE: ("outcome", "note"),
-    Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
+    Act.MERGE: ("into",), Act.LINK: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
 
@@ -174,10 +174,14 @@ def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
 def case(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     """Return a case with the acts that may be done to it now, and where to send them."""
     with hub.db.transaction() as tx:
-        return with_acts(browse.case(tx, actor.sight, number), actor, hub.city())
+        found = browse.case(tx, actor.sight, number)
+        waits = acts.parts_open(tx, found)
+    return with_acts(found, actor, hub.city(), parts_open=waits)
 
 
-def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
+def with_acts(
+    found: Case, actor: Actor, city: City, *, parts_open: bool = False
+) -> dict[str, Any]:  # fmt: skip
     return {
         **browse.as_json(found, city),
         "acts": [
@@ -185,7 +189,7 @@ def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
                 "act": act, "href": f"/api/v1/cases/{found.number}/acts/{act.value}",
                 "fields": [*FIELDS.get(act, ()), *(("reason",) if act in NEEDS_REASON else ())],
             }
-            for act in browse.acts_for(found, actor)
+            for act in browse.acts_for(found, actor, parts_open=parts_open)
         ],
     }  # fmt: skip
 
@@ -244,26 +248,21 @@ def do(number: str, act: str, body: ActIn, actor: Reader, hub: TheHub) -> dict[s
     city = hub.city()
     with hub.db.writing() as tx:
         after = done(tx, hub, actor, number, what, form_of(body, city))
-    return with_acts(after, actor, city)
+        waits = acts.parts_open(tx, after)
+    return with_acts(after, actor, city, parts_open=waits)
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
     """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # A merge locks two cases, in an order of its own.
-    alone = what is not Act.MERGE
+    # An act of two cases locks both, in an order of its own.
+    alone = what not in acts.OF_TWO
     found = browse.case(tx, actor.sight, number, lock=alone)
+    if not alone and form.into is not None:
+        browse.seen(tx, actor.sight, form.into)
     return acts.act(
-        tx, hub.city(), found if alone else found.id, what, by=by(actor, what, found),
+        tx, hub.city(), found if alone else found.id, what, by=through(actor, what, found),
         at=hub.clock(), form=form,
     )  # fmt: skip
-
-
-def by(actor: Actor, what: Act, found: Case) -> By:
-    """Return who acts, through the post that allows it here; or refuse."""
-    post = actor.acting(NEEDS[what], area_code=found.area_code, unit=found.unit)
-    if post is None:
-        raise Forbidden("permission", NEEDS[what].value)
-    return By(account=actor.account, post=post)
 
 
 def form_of(body: ActIn, city: City) -> acts.Form:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
+from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Case
 from zhongshu.core.procedures import PATHS, Move, NoSuchMove, Procedure, ProcedureKind
 from zhongshu.core.values import UnitId
@@ -25,7 +26,9 @@ Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 
 
 class SaidIn(BaseModel):
-    """What a step of a procedure says; which fields it needs, the list of procedures tells."""
+    """What a step of a procedure says; which fields it needs, the list of procedures tells.
+    `within` is a limit (`0.5uh`, `1wd`) that stands for an `until`, counted by the unit's hours.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,6 +43,7 @@ class SaidIn(BaseModel):
     review_at: str = ""
     until: str = ""
     rating: int | None = None
+    within: str = ""
 
 
 @router.get("/cases/{number}/clocks")
@@ -104,8 +108,9 @@ def begun(
     case = browse.case(tx, actor.sight, number, lock=True)
     by = proceedings.post_for(actor, PATHS[what, "", Move.OPEN], case, None)
     return proceedings.begin(
-        tx, city, case, what, by=by, at=hub.clock(), said=said(body, city), unit=unit_of(body, city)
-    )
+        tx, city, case, what, by=by, at=hub.clock(), said=said(body, city, now=hub.clock()),
+        unit=unit_of(body, city),
+    )  # fmt: skip
 
 
 def taken(
@@ -126,7 +131,7 @@ def taken(
     return proceedings.take(
         tx, city, case, identity, what,
         by=proceedings.post_for(actor, path, case, procedure.unit), at=hub.clock(),
-        said=said(body, city), unit=unit_of(body, city),
+        said=said(body, city, now=hub.clock()), unit=unit_of(body, city),
     )  # fmt: skip
 
 
@@ -139,16 +144,19 @@ def unit_of(body: SaidIn, city: City) -> UnitId | None:
     return unit.id
 
 
-def said(body: SaidIn, city: City) -> dict[str, Any]:
+def said(body: SaidIn, city: City, *, now: datetime) -> dict[str, Any]:
     """Return what was said, cleaned: texts cut to a length, moments with their offset."""
     given: dict[str, Any] = {
         name: value.strip()[:2000] if isinstance(value, str) else value
-        for name, value in body.model_dump(exclude={"unit"}).items()
+        for name, value in body.model_dump(exclude={"unit", "within"}).items()
         if value not in (None, "")
     }
     for name in ("review_at", "until"):
         if name in given:
             given[name] = _moment(name, given[name], city)
+    if body.within and "until" not in given:
+        limit = parse_limit(body.within, field="within")
+        given["until"] = due(city.hours(unit_of(body, city)), now, limit).isoformat()
     if not 1 <= given.get("rating", 1) <= 5:
         raise BadField("rating", given["rating"], why="1 to 5")
     return given
