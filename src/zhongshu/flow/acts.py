@@ -325,16 +325,8 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
     assert matter is not None
     city.rulebook.check(work.unit, matter)
     after = _plainly(
-        tx,
-        city,
-        case,
-        what,
-        by,
-        at,
-        form,
-        sets=dispatched(city, case, work, at),
-        says=dict(work.says),
-    )
+        tx, city, case, what, by, at, form, sets=dispatched(city, case, work, at), says=dict(work.says)
+    )  # fmt: skip
     tasks.open_(
         tx, case.id, "handle", at=at, unit=work.unit, limit=str(work.limit), due_at=after.due_at
     )
