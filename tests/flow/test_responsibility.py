@@ -373,6 +373,9 @@ def test_pages_and_interface_tell_the_same(db: Database) -> None:
         assert "部件的权属单位" in rules
         listed = client.get("/api/v1/duty-rules", headers=ding).json()["rules"]
         assert next(r["lead"] for r in listed) == "owner"
-        assert "先主后属地" in client.get("/api/v1/duty-rules.csv", headers=ding).text
+        table = client.get("/api/v1/duty-rules.csv", headers=ding).text.lstrip("\ufeff")
+        with db.transaction() as tx:
+            told = duties.bring_in(tx, load(tx), list(csv.DictReader(io.StringIO(table))))
+        assert (told.read, told.known, told.refused) == (4, 4, ())
         asset = client.get("/assets/L1", headers=ding).text
         assert made["number"] in asset

@@ -20,6 +20,7 @@ from zhongshu.core.values import CaseId, CategoryId
 from zhongshu.core.words import words
 from zhongshu.store.db import Tx, Where
 from zhongshu.store.facts import record
+from zhongshu.store.membership import belonging
 
 COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
@@ -372,6 +373,8 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("repeat_of is not null")
     if wanted.linked_to is not None:
         where.add("linked_to = %s", wanted.linked_to)
+    if wanted.campaign is not None:
+        belonging(where, wanted.campaign)
     if wanted.asset:
         where.add("asset = %s", wanted.asset)
     if wanted.text:

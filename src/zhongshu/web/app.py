@@ -18,11 +18,22 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, city, joint, process, reports, responsibility
+from zhongshu.web.api import (
+    assets,
+    campaigns,
+    cases,
+    casework,
+    city,
+    joint,
+    process,
+    reports,
+    responsibility,
+)
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
+from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import desk, door, signin, wall
 from zhongshu.web.pages import joint as joint_pages
@@ -59,11 +70,11 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, responsibility, joint, city):
+    for part in (reports, cases, casework, process, assets, responsibility, joint, campaigns, city):
         app.include_router(part.router, prefix="/api/v1")
     for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
         app.include_router(part.router)
-    for part in (responsibility_pages, joint_pages):
+    for part in (responsibility_pages, joint_pages, campaign_pages):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
     app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))

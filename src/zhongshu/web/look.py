@@ -21,6 +21,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from zhongshu.core.access import Permission
+from zhongshu.core.campaigns import Campaign
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
 from zhongshu.web.vocabulary import WORDS
@@ -103,6 +104,8 @@ def environment() -> Environment:
         "word": _word,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
+        "last_day": _last_day,
+        "last_moment": _last_moment,
     }
     env.globals.update(made)
     filters: dict[str, Any] = {
@@ -136,6 +139,18 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 def _word(context: Context, family: str, key: str) -> str:
     """Return the word for a stage, an act, an outcome… in the page's language."""
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
+
+
+@pass_context
+def _last_moment(context: Context, until: datetime) -> str:
+    """Return the last day of what goes on until before a moment."""
+    zone: ZoneInfo = context["zone"]
+    return f"{(until - timedelta(seconds=1)).astimezone(zone):%Y-%m-%d}"
+
+
+@pass_context
+def _last_day(context: Context, campaign: Campaign) -> str:
+    return _last_moment(context, campaign.until)
 
 
 @pass_context

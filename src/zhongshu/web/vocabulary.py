@@ -141,10 +141,35 @@ AHEAD: Mapping[str, str] = {
     "age": N_("it is the older rule"),
 }  # fmt: skip
 
+CAMPAIGN_STATES: Mapping[str, str] = {
+    "draft": N_("in preparation"), "running": N_("under way"), "ended": N_("over"),
+    "reported": N_("reported on"),
+}  # fmt: skip
+CAMPAIGN_STEPS: Mapping[str, str] = {
+    "start": N_("Started"), "end": N_("Ended"), "report": N_("Reported on"),
+}  # fmt: skip
+CAMPAIGN_DO: Mapping[str, str] = {
+    "start": N_("Start it"), "end": N_("End it"), "report": N_("Report on it"),
+}  # fmt: skip
+PERIODS: Mapping[str, str] = {
+    "before": N_("Equally long before"), "during": N_("During"),
+    "after": N_("Thirty days after"),
+}  # fmt: skip
+PERIODS_SHORT: Mapping[str, str] = {
+    "before": N_("bef."), "during": N_("dur."), "after": N_("aft."),
+}  # fmt: skip
+MEASURES: Mapping[str, str] = {
+    "new": N_("Cases reported"), "closed": N_("of them closed"), "open": N_("of them still open"),
+    "overdue": N_("of them overdue"), "repeat": N_("of them repeated"),
+    "left_out": N_("Left out: merged or not accepted"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "spoke": SPOKE, "ahead": AHEAD,
+    "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
+    "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.cases import Filter, InCampaign, Key, Measure, Order, Period, Stage
 from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
 from zhongshu.flow.browse import number_id
@@ -14,7 +14,7 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats", "asset", "linked_to",
+    "merged_into", "pending", "held", "repeats", "asset", "linked_to", "campaign", "period", "measure",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         repeats=_yes(query.get("repeats", "")),
         asset=query.get("asset", "").strip()[:60],
         linked_to=number_id(led) if led else None,
+        campaign=_campaign(query, now),
     )
 
 
@@ -67,6 +68,23 @@ def limit(query: Mapping[str, str], *, default: int = 50, most: int = 200) -> in
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= most:
         raise BadField("limit", text, why=f"1 to {most}")
     return int(text)
+
+
+def _campaign(query: Mapping[str, str], now: datetime) -> InCampaign | None:
+    """Read which campaign, in which of its periods (`during`), counted by which measure."""
+    text, period, measure = (query.get(name, "") for name in ("campaign", "period", "measure"))
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise BadField("campaign", text, why="the number of a campaign; see /api/v1/campaigns")
+    if period and period not in list(Period):
+        raise BadField("period", period, why=f"one of: {', '.join(Period)}")
+    if measure and measure not in list(Measure):
+        raise BadField("measure", measure, why=f"one of: {', '.join(Measure)}")
+    return InCampaign(
+        id=int(text), period=Period(period or Period.DURING),
+        measure=Measure(measure) if measure else None, now=now,
+    )  # fmt: skip
 
 
 def _yes(text: str) -> bool:

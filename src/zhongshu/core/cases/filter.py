@@ -17,6 +17,39 @@ class Order(StrEnum):
     DUE = "due"  # what expires first; without a deadline last
 
 
+class Period(StrEnum):
+    """A period a campaign is measured in."""
+
+    BEFORE = "before"  # the equally long one before
+    DURING = "during"
+    AFTER = "after"  # thirty days
+
+
+class Measure(StrEnum):
+    """What is counted of the cases reported in a period, as they stood at its end (or stand now,
+    where it is not over). Merged cases and those not accepted are left out of all but the last.
+    """
+
+    NEW = "new"
+    OPEN = "open"
+    OVERDUE = "overdue"
+    REPEAT = "repeat"  # of a case closed shortly before, of the same class at the same place
+    CLOSED = "closed"
+    LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCampaign:
+    """Asks for the cases of a campaign that a number of its comparison counts. ``now`` is the
+    moment a period that is not over is measured at.
+    """
+
+    id: int
+    period: Period = Period.DURING
+    measure: Measure | None = None
+    now: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Conditions joined by *and*; an empty one does not narrow.
@@ -44,6 +77,7 @@ class Filter:
     repeats: bool = False
     asset: str = ""
     linked_to: CaseId | None = None
+    campaign: InCampaign | None = None
 
 
 @dataclass(frozen=True, slots=True)
