@@ -62,9 +62,7 @@ def suggested(*cases: Case, rules: SameRules | None = None, code: str = "C-01-37
 
 
 def joined(*cases: Case, rule: SameRule, text: str = "路灯不亮") -> list[int]:
-    found = same_matter(
-        at=NOW, place=HERE, category=LAMP, text=text, candidates=cases, rule=rule
-    )
+    found = same_matter(at=NOW, place=HERE, category=LAMP, text=text, candidates=cases, rule=rule)
     return [m.case.id for m in found]
 
 
@@ -160,9 +158,7 @@ def test_nearer_newer_and_more_alike_in_words_comes_first() -> None:
     assert [m.case.id for m in suggested(case(1, title="树倒了"), case(2, far=15), rules=deaf)] == [1, 2]  # fmt: skip
 
 
-@given(
-    far=st.floats(0, 100), age=st.floats(0, 720), share=st.floats(0, 1), words=st.floats(0, 100)
-)
+@given(far=st.floats(0, 100), age=st.floats(0, 720), share=st.floats(0, 1), words=st.floats(0, 100))
 def test_likeness_lies_between_0_and_100(
     far: float, age: float, share: float, words: float
 ) -> None:
