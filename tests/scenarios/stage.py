@@ -144,12 +144,14 @@ class Stage:
 
     def report(self, step: Step, text: str) -> int:
         lon, lat = (float(x) for x in step.fields.get("at", "113.01,34.03").split(","))
-        body = {"text": text, "lon": lon, "lat": lat, "channel": "web", "asset": step.fields.get("asset")}  # fmt: skip
+        body: dict[str, Any] = {"text": text, "lon": lon, "lat": lat, "channel": "web", "asset": step.fields.get("asset")}  # fmt: skip
+        if "joins" in step.fields:
+            body["joins"] = self.numbers.get(step.fields["joins"], step.fields["joins"])
         answer = self.client.post("/api/v1/reports", json=body, headers=self.headers("gina"))
         made = answer.json()
         if answer.status_code == 201:
             self.numbers[step.case], self.codes[step.case] = made["case"], made["code"]
-        self.joined = made.get("joined")
+        self.joined, self.said = made.get("joined"), made
         return answer.status_code
 
     def storm(self, step: Step, text: str) -> int:
@@ -245,6 +247,11 @@ class Stage:
         if name.startswith("level."):
             all_of_it = self.get(f"cases/{number}/procedures")["procedures"]
             return [p["level"] for p in all_of_it if p["kind"] == name.removeprefix("level.")][-1]
+        if name == "similar":
+            return [one["case"] for one in self.get(f"cases/{number}/similar")]
+        if name == "progress":
+            code = self.codes[step.case]
+            return self.client.get(f"/api/v1/reports/{code}").json()["case"]
         if name.startswith("clock."):
             _, kind, *rest = name.split(".")
             clock = {c["kind"]: c for c in self.get(f"cases/{number}/clocks")}.get(kind, {})
@@ -298,6 +305,8 @@ class Stage:
             return wanted[1:] in found
         if wanted.startswith("!"):
             return wanted[1:] not in found
+        if isinstance(found, list) and wanted in self.numbers:
+            return self.numbers[wanted] in found
         if wanted in self.numbers:
             return str(found) in (self.numbers[wanted], self.numbers[wanted].split("-")[1])
         return (wanted in found) if isinstance(found, list) else str(found) == wanted
