@@ -22,7 +22,7 @@ from zhongshu.core.cases import Act, Filter, Key, Order, Outcome, Stage
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.privacy import Purpose
-from zhongshu.flow import history
+from zhongshu.flow import history, notices
 from zhongshu.flow.acts import Form, WindowClosed, act, climb
 from zhongshu.flow.city import City, load
 from zhongshu.flow.contacts import reveal
@@ -171,6 +171,36 @@ def test_10_a_rule_of_a_unit_no_longer_at_work_is_passed_over_and_the_matter_has
     assert [rule.clause for rule in city.idle_rules] == ["路灯管理办法第三条"]
 
 
+def test_10_the_administrators_are_told_of_the_rule_that_is_passed_over(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.execute("update units set active = false where code = 'U1'")
+    with db.transaction() as tx:
+        notices.tell_idle_rules(tx, load(tx), now=NOW)
+    with TestClient(create_app(hub_on(db))) as client:
+        admin = key_for(db, "admin")
+        said = client.get("/api/v1/notices", headers=admin).json()["notices"]
+        assert [(n["kind"], n["says"]["unit"], n["says"]["clause"]) for n in said] == [
+            ("rule", "U1", "路灯管理办法第三条")
+        ]
+        page = client.get("/inbox", headers={**admin, "accept-language": "en"}).text
+        assert "A duty rule names a unit that is no longer at work" in page
+
+
+def test_11_escalations_respect_quiet_hours_and_danger_does_not_wait(db: Database) -> None:
+    evening, night, morning = (NOW.replace(hour=h) for h in (12, 15, 23))  # 20:00, 23:00, 07:00
+    with db.transaction() as tx:
+        city = load(tx)
+        ordinary = sent(tx, city, draft("路灯不亮"), now=evening)  # nobody dispatches it
+        danger = sent(tx, city, draft("路面塌陷", lon=113.03), now=evening)  # nobody takes it on
+        assert climb(tx, at=night) == 2
+    with db.transaction() as tx:
+        while notices.follow(tx, city, now=night):
+            pass
+    with db.transaction() as tx:
+        rows = tx.execute("select distinct case_id, due_from from notices where kind = 'clock'")
+        assert dict(rows.fetchall()) == {ordinary.id: morning, danger.id: night}
+
+
 def test_13_unmerging_restores_reporters_and_clocks(tx: Tx, city: City) -> None:
     one = through(tx, city, sent(tx, city, draft("路灯不亮")), DISPATCH)
     other = through(tx, city, sent(tx, city, draft("路灯不亮", lon=113.03)), DISPATCH)
@@ -200,7 +230,9 @@ def test_15_somebody_without_a_post_sees_an_explanation_and_not_an_empty_screen(
 ) -> None:
     with TestClient(create_app(hub_on(db))) as client:
         headers = {**key_for(db, "stranger"), "accept-language": "en"}
-        page = client.get("/desk", headers=headers)
-        assert page.status_code == 403
-        assert "holds no post" in page.text
+        for path in ("/desk", "/inbox"):
+            page = client.get(path, headers=headers)
+            assert page.status_code == 403
+            assert "holds no post" in page.text
+            assert "Ask an administrator" in page.text
         assert client.get("/api/v1/cases", headers=headers).json()["status"] == 403

@@ -15,6 +15,7 @@ from zhongshu.core.intake import Draft, Empty, ImpossibleTime, TooLong
 from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
 from zhongshu.flow.acts import Form, NotMergeable, act, climb
+from zhongshu.flow.browse import voices_of
 from zhongshu.flow.city import City
 from zhongshu.flow.intake import KeyReused, Receipt, UnknownCategory, receive
 from zhongshu.store import cases, facts, reports, tasks
@@ -348,3 +349,34 @@ def test_an_act_on_a_case_that_moved_is_refused(tx: Tx, city: City) -> None:
     with pytest.raises(Refused) as refusal:
         act(tx, city, case.id, Act.DISPATCH, by=DING, at=NOW, form=Form(version=case.version))
     assert refusal.value.status == 409
+
+
+def test_the_reports_to_be_told_follow_a_case_through_merging_and_its_undoing(
+    tx: Tx, city: City
+) -> None:
+    """Asked at the end, each fact still names those who were one matter when it happened."""
+    here, there = draft("路灯不亮"), draft("路灯不亮", lon=113.03)
+    first, joined = (sent(tx, city, here) for _ in range(2))
+    assert first.id == joined.id
+    other = sent(tx, city, there)
+    voices = {case.id: [v.id for v in reports.of_case(tx, case.id)] for case in (first, other)}
+    act(tx, city, other.id, Act.MERGE, by=DING, at=NOW, form=Form(into=first.id))
+    act(tx, city, first.id, Act.DISPATCH, by=DING, at=NOW)
+    act(tx, city, other.id, Act.UNMERGE, by=DING, at=NOW)
+    late = sent(tx, city, there)
+    assert late.id == other.id
+    act(tx, city, first.id, Act.ACCEPT, by=HANA, at=NOW)
+    act(tx, city, first.id, Act.NOTE, by=HANA, at=NOW, form=Form(note="n"))
+    act(tx, city, other.id, Act.DISPATCH, by=DING, at=NOW)
+    told = {
+        (case.id, fact.kind.value): [v.id for v in voices_of(tx, fact)]
+        for case in (first, other)
+        for fact in facts.of_case(tx, case.id)
+    }
+    own, his = voices[first.id], voices[other.id]
+    assert told[first.id, "case:dispatched"] == sorted([*own, *his])
+    assert told[first.id, "case:accepted"] == own
+    assert told[first.id, "case:noted"] == []
+    assert told[other.id, "case:merged"] == his
+    assert told[other.id, "case:dispatched"] == [v.id for v in reports.of_case(tx, other.id)]
+    assert len(told[other.id, "case:dispatched"]) == 2

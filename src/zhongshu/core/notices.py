@@ -176,9 +176,8 @@ def tellings(said: Mapping[str, Any]) -> Mapping[str, Telling]:
     """Return what is told to whom, with the audiences a city has said."""
     rows = dict(TELLINGS)
     for name, told in said.items():
-        rows[among("happening", name, list(TELLINGS))] = replace(
-            TELLINGS[name], told=audiences(told)
-        )
+        among("happening", name, list(TELLINGS))
+        rows[name] = replace(TELLINGS[name], told=audiences(told))
     return MappingProxyType(rows)
 
 
