@@ -142,7 +142,7 @@ def test_a_task_page_has_a_form_for_each_act_it_allows_and_no_other(
 
     def forms(who: Headers) -> list[str]:
         page = client.get(f"/m/{number}", headers=who).text
-        visible = re.sub(r'<section[^>]*data-then-of="accept" hidden>.*?</section>', "", page, flags=re.S)  # fmt: skip
+        visible = re.sub(r'<section[^>]*data-then-of="accept" hidden>.*?</section>', "", page, flags=re.DOTALL)  # fmt: skip
         return re.findall(r'action="/cases/[\d-]+/acts/(\w+)"', visible)
 
     assert set(forms(hana)) == {"accept", "return", "note"}
