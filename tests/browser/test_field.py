@@ -338,6 +338,55 @@ def test_an_answer_nobody_heard_makes_no_second(hub: Hub, phone) -> None:
     assert hub.ask("select count(*) from reports")[0][0] == before + 1
 
 
+def test_a_kept_page_says_how_old_it_is(hub: Hub, phone) -> None:
+    hana = phone("hana")
+    hana.taken()
+    page = hana.page
+    expect(page.locator("#age")).to_be_hidden()
+    hana.context.set_offline(True)
+    hana.open("/m")
+    page.evaluate(
+        "() => { document.body.dataset.at = '2026-11-24T00:30:00+00:00'; dispatchEvent(new Event('offline')); }"
+    )
+    expect(page.locator("#age")).to_have_text("数据截至 11/24 08:30")
+    expect(page.locator("#net")).to_contain_text("没有网络")
+
+
+def test_a_page_that_is_not_here_says_so_in_both_languages(hub: Hub, phone) -> None:
+    hana = phone("hana")
+    hana.taken()
+    hana.context.set_offline(True)
+    hana.page.goto("/m/261124-999999")
+    expect(hana.page.locator("main")).to_contain_text("这一页不在本机上")
+    expect(hana.page.locator("main")).to_contain_text("not on this device")
+
+
+def test_kinds_used_here_and_those_of_tasks_close_by_come_first(hub: Hub, phone) -> None:
+    wei = phone("wei")
+    wei.taken()
+    page = wei.page
+    wei.open("/m/report")
+    page.fill("#address", "东门")
+    page.locator("summary", has_text="树木、绿化").click()
+    page.locator("input[name=category][value='C-04-02']").check()
+    page.click("button:text-is('提交')")
+    expect(page.locator("#notes")).to_contain_text("已上报：案件")
+    # Sent without a word: the kind says it.
+    text = hub.ask("select text, category from reports order by id desc limit 1")
+    assert text[0][1] == "C-04-02"
+    assert text[0][0]
+    wei.open("/m/report")
+    expect(page.locator("[data-often] input").first).to_have_value("C-04-02")
+    # A task 60 m away: its kind is likelier still.
+    page.evaluate(
+        "() => Outbox.remember(document.body.dataset.account, 'tasks',"
+        " [{category: {code: 'C-01-23'}, lon: 113.0106, lat: 34.03}, {category: {code: 'E-05-06'}, lon: 113.03, lat: 34.03}])"
+    )
+    page.click("#here")
+    expect(page.locator("[data-often] input").first).to_have_value("C-01-23")
+    assert page.locator("[data-often] input[value='E-05-06']").count() == 0
+
+
 def test_the_worker_sends_what_waits_with_no_page_of_the_app_open(hub: Hub, phone) -> None:
     number = hub.dispatched(10)
     hana = phone("hana")
