@@ -324,9 +324,9 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     if wanted.until is not None:
         where.add("reported_at < %s", wanted.until)
     if wanted.overdue is not None:
-        where.add(
-            f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue
-        )
+        # Not `IS_OPEN` besides: these stages imply it, and to say it twice would make the planner
+        # expect a fraction of them.
+        where.add("due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue)
     if wanted.merged_into is not None:
         where.add("merged_into = %s", wanted.merged_into)
     if wanted.pending:
