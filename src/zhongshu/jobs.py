@@ -6,7 +6,9 @@ that talks to the outside.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +20,9 @@ from zhongshu.flow import acts, contacts, proceedings
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
-DEADLINES_EVERY_S = 2.0
+log = logging.getLogger("zhongshu")
+
+DEADLINES_EVERY_S = 1.0
 ERASING_EVERY_S = 3600.0
 
 
@@ -54,10 +58,15 @@ def _loop(every_s: float, work: Callable[[], None], stop: threading.Event) -> No
 def _deadlines(
     db: Database, city: Callable[[], City], clock: Callable[[], datetime]
 ) -> None:  # fmt: skip
+    began, told = time.monotonic(), 0
     more = True
     while more:
         with db.writing() as tx:
-            more = acts.climb(tx, at=clock()) == 500
+            found = acts.climb(tx, at=clock())
+        more, told = found == acts.CLIMB, told + found
+        if told > acts.CLIMB and (told // acts.CLIMB) % 20 == 0:
+            rate = told / (time.monotonic() - began)
+            log.info("catching up: %s clocks told of, %.0f a second", f"{told:,}", rate)
     with db.transaction() as tx:
         proceedings.notice_late(tx, city(), at=clock())
 
