@@ -586,17 +586,21 @@ _DO: dict[Act, _Do] = {
 }
 
 
-def climb(tx: Tx, *, at: datetime, limit: int = 500) -> int:
+#: How many cases one transaction tells of: they stay locked until it ends.
+CLIMB = 500
+
+
+def climb(tx: Tx, *, at: datetime, limit: int = CLIMB) -> int:
     """Find clocks that reached their next rung, and say so once each; return how many cases."""
     reached = cases.ticking(tx, at=at, limit=limit)
-    for case in reached:
-        said = climbing(case, at=at)
-        if said is not None:
-            cases.save(tx, *said)
-            if case.leads and said[1].kind is Kind.OVERDUE:
-                links.late(tx, case, at=at)
-        if not case.clocks:  # imported: it has a deadline, and is told of once
-            cases.noticed(tx, case.id)
+    said = [(case.id, climbing(case, at=at)) for case in reached]
+    steps = [step for _, step in said if step is not None]
+    cases.save_climbed(tx, steps)
+    for case, fact in steps:
+        if case.leads and fact.kind is Kind.OVERDUE:
+            links.late(tx, case, at=at)
+    silent = {case_id for case_id, step in said if step is None}
+    cases.noticed(tx, [case.id for case in reached if case.id in silent and not case.clocks])
     return len(reached)
 
 

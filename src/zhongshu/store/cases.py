@@ -102,6 +102,31 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
     )
 
 
+def save_climbed(tx: Tx, steps: Sequence[tuple[Case, Fact]]) -> None:
+    """Write many steps at once that set nothing but clocks and what follows from them."""
+    if not steps:
+        return
+    rows = [
+        {
+            "id": case.id, "version": case.version, "overdue_at": _iso(case.overdue_at),
+            "clocks": fact.sets.get("clocks") or [clock.record() for clock in case.clocks],
+            "next_at": _iso(next_at(case.clocks)),
+        }
+        for case, fact in steps
+    ]  # fmt: skip
+    tx.execute(
+        "with c as (update cases set clocks = g.clocks, overdue_at = g.overdue_at,"
+        "  next_at = g.next_at, version = g.version"
+        "  from json_to_recordset(%s) as g(id bigint, version int, clocks jsonb,"
+        "   overdue_at timestamptz, next_at timestamptz) where cases.id = g.id)"
+        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
+        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
+        " rule text, sets jsonb, says jsonb)",
+        (_json(rows), _json([record(fact) for _, fact in steps])),
+    )
+
+
 @lru_cache(maxsize=256)
 def _saving(columns: tuple[str, ...]) -> bytes:
     """Return the statement that writes a step which changes these columns."""
@@ -322,9 +347,10 @@ def ticking(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:
     )
 
 
-def noticed(tx: Tx, case: CaseId) -> None:
-    """Let a case without clocks (an imported one) be told of once."""
-    tx.execute("update cases set next_at = null where id = %s", (case,))
+def noticed(tx: Tx, wanted: Sequence[CaseId]) -> None:
+    """Let cases without clocks (imported ones), of which there was nothing to say, rest."""
+    if wanted:
+        tx.execute("update cases set next_at = null where id = any(%s)", (list(wanted),))
 
 
 def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
@@ -404,9 +430,9 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     if wanted.until is not None:
         where.add("reported_at < %s", wanted.until)
     if wanted.overdue is not None:
-        where.add(
-            f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue
-        )
+        # Not `IS_OPEN` besides: these stages imply it, and to say it twice would make the planner
+        # expect a fraction of them.
+        where.add("due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue)
     if wanted.merged_into is not None:
         where.add("merged_into = %s", wanted.merged_into)
     if wanted.pending:
