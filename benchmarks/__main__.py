@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -9,7 +10,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,7 +26,7 @@ import polars as pl
 import psycopg
 from tests import factories
 
-from benchmarks import locate
+from benchmarks import clocks, locate
 from benchmarks.load import Client, Measured, drive
 from zhongshu.core.access import Duty
 from zhongshu.core.history import Mapping
@@ -47,16 +47,34 @@ LIST_QUERIES = (
 )  # fmt: skip
 
 
+PARTS = ("locate", "intake", "lists", "clocks", "import")
+
+
 def main() -> None:
-    quick = "--quick" in sys.argv
-    rows: list[Row] = locating(quick=quick)
-    with served() as (url, port, keys):
-        rows += intake(url, port, keys)
-        small = at_size(url, port, keys, 10_000)
-        large = at_size(url, port, keys, 100_000 if quick else 1_000_000)
-        rows += compared(small, large)
-    rows += importing(quick=quick)
-    write(rows)
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument(
+        "--quick", action="store_true", help="small sizes: figures to compare, not to publish"
+    )
+    asked.add_argument(
+        "--only", nargs="+", choices=PARTS, help="these parts, printed and not written"
+    )
+    asked.add_argument("--sizes", nargs=2, type=int, help="cases in the database, small and large")
+    said = asked.parse_args()
+    parts = said.only or PARTS
+    sizes = said.sizes or (10_000, 100_000 if said.quick else 1_000_000)
+    rows: list[Row] = locating(quick=said.quick) if "locate" in parts else []
+    if {"intake", "lists"} & set(parts):
+        with served() as (url, port, keys):
+            if "intake" in parts:
+                rows += intake(url, port, keys)
+            if "lists" in parts:
+                rows += compared(*(at_size(url, port, keys, size) for size in sizes))
+    if "clocks" in parts:
+        with served() as (url, port, keys):
+            rows += clocks.run(url, port, keys, sizes[1])
+    if "import" in parts:
+        rows += importing(quick=said.quick)
+    write(rows, keep=not said.only)
 
 
 @contextmanager
@@ -209,8 +227,10 @@ def fill(url: str, size: int) -> None:
             " insert into facts (case_id, seq, kind, at) select id, 1, 'case:imported', reported_at from made",
             (max(0, size - have),),
         )
+        # A city's database is at rest: no vacuum of a million rows written a second ago.
         connection.execute("vacuum analyze cases")
-        connection.execute("analyze facts")
+        connection.execute("vacuum analyze facts")
+        connection.execute("checkpoint")
 
 
 def closed_count(url: str) -> int:
@@ -327,8 +347,8 @@ def locating(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def write(rows: list[Row]) -> None:
-    """Write the table, and print it."""
+def write(rows: list[Row], *, keep: bool) -> None:
+    """Print the table; one of all parts is also kept."""
     cores, memory = os.cpu_count(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     lines = [
         "# Figures", "",
@@ -338,7 +358,8 @@ def write(rows: list[Row]) -> None:
         *(f"| {' | '.join(row)} |" for row in rows), "",
     ]  # fmt: skip
     text = "\n".join(lines)
-    (HERE / "README.md").write_text(text, encoding="utf-8")
+    if keep:
+        (HERE / "README.md").write_text(text, encoding="utf-8")
     print(text)
 
 

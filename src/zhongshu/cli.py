@@ -33,7 +33,7 @@ from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, catalogue, history, same
+from zhongshu.flow import assets, catalogue, duties, history, same
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
@@ -188,6 +188,26 @@ def import_units(file: Path) -> None:
     for row, field, value, why in bad:
         out.print(f"  [red]refused[/red] row {row}: {field} “{value}”: {why}")
     out.print(f"[green]✓[/green] {new} new, {known} already there, {len(bad)} refused")
+
+
+@imports.command("duty-rules")
+def import_duty_rules(file: Path) -> None:
+    """Import duty rules from a table: category, area, owner, hours, lead (a unit's code, or owner
+    or maintainer), co_units, forbidden, clause, priority, auto, valid_from, valid_until. A row
+    with an id changes that rule; the same file twice adds nothing.
+    """
+    with refusals(), _database() as db:
+        rows = tables.open_table(file).lazy.collect().to_dicts()
+        with db.transaction() as tx:
+            told = duties.bring_in(tx, load(tx, at=main.clock()), rows)
+    for reject in told.refused:
+        out.print(
+            f"  [red]refused[/red] row {reject.row}: {reject.field} “{reject.value}”: {reject.reason}"
+        )
+    out.print(
+        f"rows read {told.read:,} = new {told.new:,} + changed {told.changed:,} + already there"
+        f" {told.known:,} + refused {len(told.refused):,}"
+    )
 
 
 @imports.command("catalogue")
@@ -363,13 +383,21 @@ def _replay(db: Database, file: Path, mapping: Mapping, speed: float) -> None:
 
 
 @app.command()
-def export(file: Path) -> None:
-    """Write all cases to a Parquet or CSV file."""
+def export(
+    file: Path,
+    what: Annotated[str, typer.Option(help="cases, or duty-rules.")] = "cases",
+) -> None:
+    """Write all cases, or the duty rules, to a Parquet or CSV file."""
+    if what not in ("cases", "duty-rules"):
+        raise typer.BadParameter("--what is cases or duty-rules")
     with refusals(), _database() as db:
         with db.transaction() as tx:
             city = load(tx, at=main.clock())
-        count = tables.write(file, setup_flow.all_cases(db, city))
-    out.print(f"[green]✓[/green] {count:,} cases in {file}")
+            rules = duties.rows(tx, city) if what == "duty-rules" else []
+        count = tables.write(
+            file, iter(rules) if what != "cases" else setup_flow.all_cases(db, city)
+        )
+    out.print(f"[green]✓[/green] {count:,} {what.replace('-', ' ')} in {file}")
 
 
 @app.command("export-catalogue")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import re
@@ -337,6 +338,90 @@ def test_an_answer_nobody_heard_makes_no_second(hub: Hub, phone) -> None:
     assert hub.ask("select count(*) from reports")[0][0] == before + 1
 
 
+def test_a_kept_page_says_how_old_it_is(hub: Hub, phone) -> None:
+    hana = phone("hana")
+    hana.taken()
+    page = hana.page
+    expect(page.locator("#age")).to_be_hidden()
+    hana.context.set_offline(True)
+    hana.open("/m")
+    page.evaluate(
+        "() => { document.body.dataset.at = '2026-11-24T00:30:00+00:00'; dispatchEvent(new Event('offline')); }"
+    )
+    expect(page.locator("#age")).to_have_text("数据截至 11/24 08:30")
+    expect(page.locator("#net")).to_contain_text("没有网络")
+
+
+def test_a_page_that_is_not_here_says_so_in_both_languages(hub: Hub, phone) -> None:
+    hana = phone("hana")
+    hana.taken()
+    hana.context.set_offline(True)
+    hana.page.goto("/m/261124-999999")
+    expect(hana.page.locator("main")).to_contain_text("这一页不在本机上")
+    expect(hana.page.locator("main")).to_contain_text("not on this device")
+
+
+def test_kinds_used_here_and_those_of_tasks_close_by_come_first(hub: Hub, phone) -> None:
+    wei = phone("wei")
+    wei.taken()
+    page = wei.page
+    wei.open("/m/report")
+    page.fill("#address", "东门")
+    page.locator("summary", has_text="树木、绿化").click()
+    page.locator("input[name=category][value='C-04-02']").check()
+    page.click("button:text-is('提交')")
+    expect(page.locator("#notes")).to_contain_text("已上报：案件")
+    # Sent without a word: the kind says it.
+    text = hub.ask("select text, category from reports order by id desc limit 1")
+    assert text[0][1] == "C-04-02"
+    assert text[0][0]
+    wei.open("/m/report")
+    expect(page.locator("[data-often] input").first).to_have_value("C-04-02")
+    # A task 60 m away: its kind is likelier still.
+    page.evaluate(
+        "() => Outbox.remember(document.body.dataset.account, 'tasks',"
+        " [{category: {code: 'C-01-23'}, lon: 113.0106, lat: 34.03}, {category: {code: 'E-05-06'}, lon: 113.03, lat: 34.03}])"
+    )
+    page.click("#here")
+    expect(page.locator("[data-often] input").first).to_have_value("C-01-23")
+    assert page.locator("[data-often] input[value='E-05-06']").count() == 0
+
+
+def test_the_worker_sends_what_waits_with_no_page_of_the_app_open(hub: Hub, phone) -> None:
+    number = hub.dispatched(10)
+    hana = phone("hana")
+    hana.taken()
+    page = hana.page
+    hub.wire.dead = True
+    hana.open(f"/m/{number}")
+    page.click("button:text-is('接单')")
+    page.wait_for_url("**/m")
+    assert len(hana.unsent()) == 1
+    hub.wire.dead = False
+    page.goto("/login")
+    found: list[str] = []
+    wire = hana.context.new_cdp_session(page)
+    wire.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda said: found.extend(r["registrationId"] for r in said["registrations"]),
+    )
+    wire.send("ServiceWorker.enable")
+    for _ in range(50):
+        if found:
+            break
+        page.wait_for_timeout(100)
+    if hub.kinds(number)[-1] != "case:accepted":  # the browser itself may have been quicker
+        wire.send(
+            "ServiceWorker.dispatchSyncEvent",
+            {"origin": hub.url, "registrationId": found[0], "tag": "outbox", "lastChance": False},
+        )
+    for _ in range(300):
+        if hub.kinds(number)[-1] == "case:accepted":
+            break
+        page.wait_for_timeout(100)
+    assert hub.kinds(number)[-1] == "case:accepted"
+
+
 # ── somebody was quicker ─────────────────────────────────────────────────────────────
 
 
@@ -572,6 +657,25 @@ def test_the_picture_before_lies_over_the_camera(hub: Hub, phone) -> None:
     hana.all_sent()
     steps = hub.ask("select p.step from photos p join cases c on c.id = p.case_id where c.number = %s order by p.id", number)  # fmt: skip
     assert steps == [("before",), ("after",)]
+
+
+def test_without_a_live_picture_the_one_before_stands_beside(hub: Hub, phone) -> None:
+    number = hub.dispatched(11)
+    hub.post(f"/cases/{number}/acts/accept")
+    picture = base64.b64encode(jpeg(size=(40, 30))).decode()
+    hub.post(f"/cases/{number}/photos", step="before", photos=[{"data": picture}])
+    hana = phone("hana")
+    page = hana.page
+    hana.open(f"/m/{number}")
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')); }"
+    )
+    page.click("text=对照处置前照片拍摄")
+    expect(page.locator("#dialog .ghost.side img")).to_be_visible()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#dialog button.main").click()
+    chooser.value.set_files({"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
+    expect(page.locator("form[data-act=handle] [data-shots] img")).to_have_count(1)
 
 
 # ── how it looks ─────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from zhongshu.core.cases.clocks import (
     EFFECTS,
     FITS,
     RUNGS,
+    SHARED_EFFECTS,
     Clock,
     ClockKind,
     ClockState,
@@ -133,8 +134,12 @@ def test_every_tick_does_to_every_clock_what_the_table_says(
     tick: Tick, kind: ClockKind, state: ClockState | None
 ) -> None:
     before = () if state is None else (standing(kind, state),)
+    lead = standing(ClockKind.HANDLE, ClockState.RUNNING)
     after = by_kind(
-        KEEPER.after(before, tick, TUESDAY + timedelta(hours=1), work=parse_limit("4wh")), kind
+        KEEPER.after(
+            before, tick, TUESDAY + timedelta(hours=1), work=parse_limit("4wh"), lead=lead
+        ),
+        kind,
     )
     effect = EFFECTS[tick].get(kind)
     if effect is None or state not in FITS[effect]:
@@ -144,7 +149,8 @@ def test_every_tick_does_to_every_clock_what_the_table_says(
         Effect.START: ClockState.RUNNING, Effect.STOP: ClockState.STOPPED,
         Effect.PAUSE: ClockState.PAUSED, Effect.RESUME: ClockState.RUNNING, Effect.DROP: None,
         Effect.FOLD: ClockState.FOLDED, Effect.UNFOLD: ClockState.RUNNING,
-        Effect.EXTEND: ClockState.RUNNING,
+        Effect.EXTEND: ClockState.RUNNING, Effect.SHARE: ClockState.SHARED,
+        Effect.GIVE_BACK: ClockState.RUNNING,
     }[effect]  # fmt: skip
     assert (after.state if after else None) == expected
     if after is not None:
@@ -159,9 +165,11 @@ def standing(kind: ClockKind, state: ClockState) -> Clock:
     later = TUESDAY + timedelta(minutes=5)
     if state is ClockState.RUNNING:
         return fresh
+    lead = KEEPER._started(kind, parse_limit("3uh"), TUESDAY + timedelta(minutes=2), "")
     return KEEPER._apply(
         {ClockState.PAUSED: Effect.PAUSE, ClockState.FOLDED: Effect.FOLD,
-         ClockState.STOPPED: Effect.STOP}[state], kind, fresh, later, None, "",
+         ClockState.STOPPED: Effect.STOP, ClockState.SHARED: Effect.SHARE}[state],
+        kind, fresh, later, None, "", lead,
     )  # type: ignore[return-value] # fmt: skip
 
 
@@ -233,3 +241,122 @@ def test_the_trace_is_whole_for_every_start_and_limit(minutes: int, limit: str) 
     days = trace(CITY, start, clock.due_at, working=parse_limit(limit).working)
     assert sum(d.seconds for d in days) == pytest.approx(clock.length_s)
     assert all(a.end == b.start for a, b in pairwise(days))
+
+
+# ── cases that share a clock ─────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("tick", Tick)
+@pytest.mark.parametrize("state", [None, *ClockState])
+def test_every_tick_of_the_leading_case_does_to_a_linked_one_what_the_table_says(
+    tick: Tick, state: ClockState | None
+) -> None:
+    before = () if state is None else (standing(ClockKind.HANDLE, state),)
+    at = TUESDAY + timedelta(hours=1)
+    lead = handle(KEEPER.after((), Tick.DISPATCHED, at, work=parse_limit("6wh")))
+    after = KEEPER.shared(before, tick, at, lead=lead)
+    effect = SHARED_EFFECTS.get(tick)
+    if effect is None or state is not ClockState.SHARED:
+        assert after == before  # what does not share is left alone, whatever happens
+        return
+    clock, was = handle(after), handle(before)
+    assert clock.own == was.own
+    assert Clock.read(clock.record()) == clock
+    if effect is Effect.FOLLOW:
+        assert (clock.state, clock.due_at) == (ClockState.SHARED, lead.due_at)
+        assert clock.next_at is None
+    else:
+        assert (clock.state, clock.due_at) == (ClockState.RUNNING, was.due_at)
+        assert clock.next_at is not None
+
+
+def test_only_what_moves_the_clock_of_the_work_is_in_the_shared_table() -> None:
+    """Each tick that does something to a handling clock is followed, goes on, or cannot be."""
+    moving = {tick for tick, effects in EFFECTS.items() if ClockKind.HANDLE in effects}
+    never = {
+        # Nobody merges a case that leads others; what links or un-links is the linked case.
+        Tick.MERGED, Tick.UNMERGED, Tick.LINKED, Tick.UNLINKED,
+        # The linked ones go on by themselves since the leading case was handled.
+        Tick.FAILED, Tick.REOPENED, Tick.REVIVED,
+    }  # fmt: skip
+    assert set(SHARED_EFFECTS) == moving - never
+
+
+#: What can happen to the leading case, in an order it lets happen.
+LEADING = [Tick.EXTENDED, Tick.HELD, Tick.RETURNED]
+AFTER = {Tick.HELD: Tick.RESUMED, Tick.RETURNED: Tick.DISPATCHED_AGAIN}
+
+
+@given(
+    own=st.sampled_from(["4wh", "2uh", "3wd"]), limit=st.sampled_from(["2uh", "1wd", "90wh"]),
+    unit=st.sampled_from(["", "N"]), apart=st.integers(1, 60 * 30),
+    moves=st.lists(st.tuples(st.integers(1, 60 * 30), st.sampled_from(LEADING)), max_size=5),
+    end=st.sampled_from(["unlinked", "goes on", "handled"]),
+)  # fmt: skip
+def test_a_shared_clock_agrees_with_minutes_counted_by_hand_and_gives_back_the_own(
+    own: str, limit: str, unit: str, apart: int, moves: list[tuple[int, Tick]], end: str
+) -> None:
+    at = TUESDAY
+    mine = KEEPER.after((), Tick.DISPATCHED, at, work=parse_limit(own))
+    at += apart * MINUTE
+    lead = KEEPER.after((), Tick.DISPATCHED, at, work=parse_limit(limit), unit=unit)
+    slow = Slow(NIGHT_CREW if unit else CITY, limit)
+    linked = KEEPER.after(mine, Tick.LINKED, at, lead=handle(lead))
+    tick = None
+    for wait, chosen in moves:
+        slow.pass_time(at, at + wait * MINUTE)
+        at += wait * MINUTE
+        if tick in AFTER:
+            tick, slow.running = AFTER[tick], True
+            slow.left = max(0, slow.left)
+        else:
+            tick = chosen
+            slow.running = tick is Tick.EXTENDED
+            slow.left += slow.whole if tick is Tick.EXTENDED else 0
+        lead = KEEPER.after(lead, tick, at)
+        linked = KEEPER.shared(linked, tick, at, lead=handle(lead))
+        shown = handle(linked)
+        assert (shown.state, shown.next_at) == (ClockState.SHARED, None)
+        assert shown.due_at == handle(lead).due_at
+        assert (shown.due_at is not None) is slow.running
+        if slow.running and slow.left > 0:
+            assert shown.due_at is not None
+            assert shown.due_at.replace(second=0) in (slow.ends(at), slow.ends(at) - MINUTE)
+    if end == "unlinked":
+        assert KEEPER.after(linked, Tick.UNLINKED, at) == mine
+    elif end == "goes on":
+        alone = KEEPER.shared(linked, Tick.HANDLED, at, lead=None)
+        assert handle(alone).state is ClockState.RUNNING
+        assert handle(alone).next_at is not None
+        if slow.running:
+            assert handle(alone).due_at == handle(lead).due_at
+        assert KEEPER.after(alone, Tick.UNLINKED, at) == mine
+    else:
+        done = handle(KEEPER.after(linked, Tick.HANDLED, at))
+        assert (done.state, done.own) == (ClockState.STOPPED, None)
+        assert done.left_s is not None
+        if slow.left > 0:
+            assert round(done.left_s / 60) == slow.left
+
+
+def test_what_the_leading_case_was_warned_of_is_not_said_again_but_lateness_is() -> None:
+    lead = KEEPER.after((), Tick.DISPATCHED, TUESDAY, work=parse_limit("10uh"))
+    linked = KEEPER.after(lead, Tick.LINKED, TUESDAY, lead=handle(lead))
+    early = KEEPER.shared(linked, Tick.HANDLED, TUESDAY + timedelta(hours=8), lead=None)
+    assert climbed(early, TUESDAY + timedelta(hours=8)) == (early, ())
+    assert handle(early).next_at == TUESDAY + timedelta(hours=9)
+    late = KEEPER.shared(linked, Tick.HANDLED, TUESDAY + timedelta(hours=12), lead=None)
+    _, moved = climbed(late, TUESDAY + timedelta(hours=12))
+    assert [clock.rung for clock in moved] == [Rung.OVERDUE]
+
+
+def test_the_squares_around_a_place_hold_what_is_near() -> None:
+    from zhongshu.core.place import Point, metres, squares, tile
+
+    here = Point(113.6283, 34.7466)
+    found = set(squares(here, 500))
+    for east in range(-60, 61, 3):
+        for north in range(-60, 61, 3):
+            there = Point(here.lon + east * 1e-4, here.lat + north * 1e-4)
+            if metres(here, there) <= 500:
+                assert tile(there.lon, there.lat) in found

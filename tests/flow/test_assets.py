@@ -19,7 +19,7 @@ from zhongshu.cli import app
 from zhongshu.core.assets import AssetFilter, AssetState, feature_rows, read_assets
 from zhongshu.core.grid import NotGeoJson
 from zhongshu.core.place import Point, metres
-from zhongshu.flow import assets, browse
+from zhongshu.flow import assets, browse, things
 from zhongshu.flow.city import City
 from zhongshu.store import assets as store
 from zhongshu.store.db import Database, Tx
@@ -111,10 +111,9 @@ def test_the_nearest_thing_is_the_nearest_by_hand(
 def test_a_case_shows_the_thing_it_is_about_and_the_thing_its_cases(tx: Tx, city: City) -> None:
     put(tx, city, lamp("L1", lat=34.0301), lamp("T1", category="C-04-02"))
     case = sent(tx, city, draft("路灯不亮"))
-    found = browse.thing(tx, city, case)
-    assert found is not None
-    assert (found[0].code, round(found[1])) == ("L1", 11)
-    around = browse.around(tx, city, browse_all(), found[0].place, "C-01-37")
+    found = things.near(tx, city, case)
+    assert [(asset.code, round(far)) for asset, far in found] == [("L1", 11)]
+    around = browse.around(tx, city, browse_all(), found[0][0].place, "C-01-37")
     assert [c.id for c, _ in around] == [case.id]
 
 

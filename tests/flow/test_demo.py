@@ -15,6 +15,7 @@ import shapely
 from psycopg.conninfo import make_conninfo
 
 from tests.factories import KEY, NOW, same_random
+from zhongshu.core.dispatch import Matter
 from zhongshu.core.grid import Area
 from zhongshu.demo import build, ground, life
 from zhongshu.flow.city import City, load
@@ -105,7 +106,7 @@ def test_no_code_is_a_real_place_s_and_names_are_in_both_languages(qinghe: City)
 def test_every_category_finds_an_owner_by_a_rule_of_its_own(qinghe: City) -> None:
     for category in qinghe.catalogue.categories:
         for street in of_kind(qinghe, "subdistrict"):
-            pick = qinghe.rulebook.pick(category.code, street.span.lo, NOW)
+            pick = qinghe.rulebook.pick(Matter(category=category.code, area_code=street.span.lo, at=NOW))  # fmt: skip
             assert pick is not None
             assert "fallback" not in pick.reasons, category.code
             assert "clause" in pick.reasons

@@ -182,6 +182,17 @@ class City2(RuleBasedStateMachine):
                     )
                 )  # fmt: skip
 
+    @rule(lead=st.integers(0, 2), which=st.integers(0, 2), n=st.integers(0, 9))
+    def link(self, lead: int, which: int, n: int) -> None:
+        """Bring a case as far as a unit's desk and link another to it."""
+        for what in (Act.FILE, Act.DISPATCH):
+            for one in (lead, which)[: 1 + n % 2]:
+                case = cases.get(self.tx, self.ids[one])
+                assert case is not None
+                if (case.stage, what) in TRANSITIONS:
+                    self.do(one, what, PEOPLE[n % 4], self.form(what, None, lead, 0))
+        self.do(which, Act.LINK, DING, Form(into=self.ids[lead]))
+
     @rule(hours=st.sampled_from([1, 5, 30, 200]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -228,13 +239,38 @@ class City2(RuleBasedStateMachine):
             handle = by_kind(case.clocks, ClockKind.HANDLE)
             runs = handle is not None and handle.state is ClockState.RUNNING
             if case.stage in (Stage.DISPATCHED, Stage.IN_HAND):
-                assert runs == (case.held_at is None), (case.stage, handle)
+                shares = handle is not None and handle.state is ClockState.SHARED
+                assert not (shares and case.held_at), (case.stage, handle)
+                assert (runs or shares) == (case.held_at is None), (case.stage, handle)
             else:
+                assert handle is None or handle.state is not ClockState.SHARED
                 assert not runs, (case.stage, handle)
             if runs:
                 assert handle is not None
                 assert case.due_at == handle.due_at
             assert (case.held_at is not None) <= (case.due_at is None)
+
+    @invariant()
+    def a_shared_clock_is_that_of_the_leading_case(self) -> None:
+        for case_id in self.ids:
+            case = cases.get(self.tx, case_id)
+            assert case is not None
+            handle = by_kind(case.clocks, ClockKind.HANDLE)
+            if handle is None or handle.state is not ClockState.SHARED:
+                continue
+            assert case.linked_to is not None
+            lead = cases.get(self.tx, case.linked_to)
+            assert lead is not None
+            assert lead.leads
+            assert lead.linked_to is None  # no chains
+            shown = by_kind(lead.clocks, ClockKind.HANDLE)
+            assert shown is not None
+            # Not stopped: when the leading case is done, each runs on by itself.
+            assert shown.state in (ClockState.RUNNING, ClockState.PAUSED)
+            assert (handle.due_at, handle.left_s) == (shown.due_at, shown.left_s)
+            assert case.due_at == lead.due_at
+            assert handle.own is not None
+            assert handle.own.state is ClockState.RUNNING
 
     @invariant()
     def what_is_pending_is_what_is_open(self) -> None:

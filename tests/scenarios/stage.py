@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from starlette.testclient import TestClient
 
 from tests.factories import KEY, NOW, same_random
 from tests.scenarios.book import ZONE, Scenario, Step
-from zhongshu.core.dispatch import DutyRule
-from zhongshu.flow import acts, ladder, notices, proceedings, signin
+from zhongshu.core.dispatch import DutyRule, Lead
+from zhongshu.flow import acts, assets, ladder, notices, proceedings, signin
+from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
 from zhongshu.store import city as city_store
@@ -52,6 +54,17 @@ def furnish(tx: Tx) -> None:
             forbidden=frozenset({rows["U1-1"]}), clause="井盖管理办法第五条",
         ),
     )  # fmt: skip
+    # Components go to their owner first: a lamp of U1, and one on a bridge that U2 owns.
+    city_store.add_duty_rule(
+        tx, DutyRule(id=0, lead=Lead.OWNER, category="C-01-37", clause="先主后属地")
+    )
+    city = load(tx)
+    lamps = [
+        {"code": code, "category": "C-01-37", "name_zh": "路灯", "lon": 113.01 + 0.0001 * n,
+         "lat": 34.03, "owner": owner}
+        for n, (code, owner) in enumerate((("L1", "U1"), ("L2", "U2"), ("L3", "")))
+    ]  # fmt: skip
+    assets.put(tx, assets.known(city), list(enumerate(lamps)), assets.Tally(), crs="wgs84")
     city_store.changed(tx)
 
 
@@ -71,6 +84,8 @@ class Stage:
         self.numbers: dict[str, str] = {}
         self.codes: dict[str, str] = {}
         self.keys: dict[str, dict[str, str]] = {}
+        self.many: dict[str, list[str]] = {}
+        self.lines: list[dict[str, Any]] = []
 
     def play(self, scenario: Scenario) -> None:
         with TestClient(create_app(self.hub)) as self.client:
@@ -113,6 +128,10 @@ class Stage:
                 return 200
             case ("report", text):
                 return self.report(step, text)
+            case ("storm", text):
+                return self.storm(step, text)
+            case ("link-all",) | ("handle-all",):
+                return self.at_once(step)
             case ("rate",) | ("reopen",) if step.who == "reporter":
                 return self._reporter(step)
             case ("begin", kind):
@@ -125,12 +144,39 @@ class Stage:
 
     def report(self, step: Step, text: str) -> int:
         lon, lat = (float(x) for x in step.fields.get("at", "113.01,34.03").split(","))
-        body = {"text": text, "lon": lon, "lat": lat, "channel": "web"}
+        body: dict[str, Any] = {"text": text, "lon": lon, "lat": lat, "channel": "web", "asset": step.fields.get("asset")}  # fmt: skip
+        if "joins" in step.fields:
+            body["joins"] = self.numbers.get(step.fields["joins"], step.fields["joins"])
         answer = self.client.post("/api/v1/reports", json=body, headers=self.headers("gina"))
         made = answer.json()
         if answer.status_code == 201:
             self.numbers[step.case], self.codes[step.case] = made["case"], made["code"]
-        self.joined = made.get("joined")
+        self.joined, self.said = made.get("joined"), made
+        return answer.status_code
+
+    def storm(self, step: Step, text: str) -> int:
+        """Send many reports, each from a place of its own; the step's label is all of them."""
+        places = [(113.0008 + 0.0009 * (n % 40), 34.0208 + 0.0006 * (n // 40)) for n in range(int(step.fields["count"]))]  # fmt: skip
+        lines = "\n".join(json.dumps({"text": text, "lon": lon, "lat": lat}) for lon, lat in places)
+        answer = self.client.post(
+            "/api/v1/reports/bulk", content=lines, headers=self.headers("gina")
+        )
+        made = [json.loads(line) for line in answer.text.splitlines()]
+        assert not [one for one in made if "problem" in one or one["joined"]]
+        self.many[step.case] = [one["case"] for one in made]
+        return answer.status_code
+
+    def at_once(self, step: Step) -> int:
+        """Link all of a storm to a case, or handle all that are linked to it."""
+        body = {k: v for k, v in step.fields.items() if k != "of"}
+        if "of" in step.fields:
+            body["cases"] = [n for n in self.many[step.fields["of"]] if n != self.numbers[step.case]]  # fmt: skip
+        answer = self.client.post(
+            f"/api/v1/cases/{self.numbers[step.case]}/{step.does[0]}", json=body,
+            headers=self.headers(step.who),
+        )  # fmt: skip
+        self.said = answer.json()
+        self.lines = self.said.get("lines", [])
         return answer.status_code
 
     def _reporter(self, step: Step) -> int:
@@ -143,7 +189,7 @@ class Stage:
     def values(self, step: Step) -> dict[str, Any]:
         """Return a step's fields as the API takes them: labels become numbers."""
         values: dict[str, Any] = dict(step.fields)
-        if "into" in values:
+        if values.get("into") in self.numbers:
             values["into"] = self.numbers[values["into"]]
         if "rating" in values:
             values["rating"] = int(values["rating"])
@@ -185,7 +231,15 @@ class Stage:
 
     def found(self, step: Step, name: str) -> Any:
         """Return what a name of `then` speaks of."""
+        if name in ("done", "listed"):
+            return sum(("problem" in line) == (name == "listed") for line in self.lines)
+        if name == "cases":
+            return len(self.many[step.case])
+        if name == "why":
+            return [line["problem"]["title"] for line in self.lines if "problem" in line]
         number = self.numbers[step.case]
+        if name == "linked":
+            return self.get(f"cases?linked_to={number}&count=true")["count"]
         if name == "joined":
             return number if self.joined else "no"
         if name.startswith(("told.", "held.")):
@@ -193,6 +247,11 @@ class Stage:
         if name.startswith("level."):
             all_of_it = self.get(f"cases/{number}/procedures")["procedures"]
             return [p["level"] for p in all_of_it if p["kind"] == name.removeprefix("level.")][-1]
+        if name == "similar":
+            return [one["case"] for one in self.get(f"cases/{number}/similar")]
+        if name == "progress":
+            code = self.codes[step.case]
+            return self.client.get(f"/api/v1/reports/{code}").json()["case"]
         if name.startswith("clock."):
             _, kind, *rest = name.split(".")
             clock = {c["kind"]: c for c in self.get(f"cases/{number}/clocks")}.get(kind, {})
@@ -246,6 +305,8 @@ class Stage:
             return wanted[1:] in found
         if wanted.startswith("!"):
             return wanted[1:] not in found
+        if isinstance(found, list) and wanted in self.numbers:
+            return self.numbers[wanted] in found
         if wanted in self.numbers:
             return str(found) in (self.numbers[wanted], self.numbers[wanted].split("-")[1])
         return (wanted in found) if isinstance(found, list) else str(found) == wanted

@@ -14,6 +14,8 @@ import pytest
 import typer.main
 
 import zhongshu.core
+from tests.clock_guide import PATH as CLOCKS
+from tests.clock_guide import printed
 from zhongshu.cli import app
 from zhongshu.core.grid import LEVELS
 
@@ -180,6 +182,10 @@ def test_decisions_are_numbered_without_a_gap_and_say_what_they_cost() -> None:
         for heading in ("## Decided", "## Why", "## Costs"):
             assert heading in text, (path.name, heading)
         assert len(text.splitlines()) <= 60, path.name
+
+
+def test_the_guide_to_the_clocks_prints_the_tables_of_the_code() -> None:
+    assert printed() in CLOCKS.read_text(encoding="utf-8"), "run “python -m tests.clock_guide”"
 
 
 def test_both_readmes_tell_the_same() -> None:

@@ -62,9 +62,8 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 code="L1",
                 view=1,
                 version=1,
-                clock="handle",
-                rung="warn",
                 post=1,
+                campaign=1,
                 notice=1,
                 happening="hazard",
             )

@@ -233,6 +233,7 @@ def test_an_export_is_the_filtered_list_and_runs_nothing_in_a_spreadsheet(
     text = client.get("/api/v1/cases.csv?text=路灯", headers=sender).content.decode()
     assert text.startswith("\ufeff")
     assert "'=HYPERLINK" in text
+    assert ",'," not in text  # an empty cell is empty
     assert "井盖" not in text
 
 

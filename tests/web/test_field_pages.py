@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -64,6 +66,30 @@ def test_the_first_load_is_light_with_a_full_list_of_tasks(
     for url in asked_for(html.text) - {"/static/icon.svg", "/m/icon-180.png"}:
         assert url.startswith(at), url
         assert url.removeprefix(at) in files
+
+
+def test_more_tasks_ask_no_more_questions_of_the_database(
+    client: TestClient, db: Database, wei: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hana, asked = key_for(db, "hana"), []
+    real = psycopg.Cursor.execute
+
+    def counting(self: Any, *args: Any, **more: Any) -> Any:
+        # Whether the city changed is asked once a second, whoever comes.
+        asked.extend(["x"] * ("city_version" not in str(args[0])))
+        return real(self, *args, **more)
+
+    counts: list[int] = []
+    for _ in range(2):
+        for n in range(4):
+            dispatched(client, db, wei, lat=34.0205 + n * 0.0018, lon=113.001 + len(counts) * 0.002)
+        client.get("/m", headers=hana)
+        with monkeypatch.context() as patched:
+            patched.setattr(psycopg.Cursor, "execute", counting)
+            asked.clear()
+            assert client.get("/m", headers=hana).text.count("data-number=") == 4 * len(counts) + 4
+            counts.append(len(asked))
+    assert counts[0] == counts[1] > 0
 
 
 def test_every_file_the_app_imports_is_one_it_keeps(client: TestClient) -> None:

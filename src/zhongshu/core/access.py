@@ -104,6 +104,8 @@ NEEDS: Mapping[Act, Permission] = MappingProxyType(
         Act.MERGE: P.CASE_MERGE,
         Act.UNMERGE: P.CASE_MERGE,
         Act.SPLIT: P.CASE_MERGE,
+        Act.LINK: P.CASE_DISPATCH,
+        Act.UNLINK: P.CASE_DISPATCH,
         Act.RATE: P.PUBLIC,
         Act.NOTE: P.CASE_NOTE,
     }

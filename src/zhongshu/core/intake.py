@@ -77,7 +77,8 @@ class Draft:
     """What somebody sent, as it came. Coordinates are in ``datum`` (wgs84 if not said).
 
     ``joins`` is what the reporter chose: the number of a case that is the same matter, `OWN`
-    for a matter of its own, or nothing, which leaves it to the rule.
+    for a matter of its own, or nothing, which leaves it to the rule. ``asset`` is the code on
+    the thing it is about, where they read or scanned one.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Draft:
     key: str | None = None
     joins: str = ""
     extra: Mapping[str, Any] | None = None
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ class Report:
     body_hash: bytes
     joins: str
     extra: Mapping[str, Any] | None
+    asset: str | None = None
 
     @property
     def title(self) -> str:
@@ -148,6 +151,7 @@ def read(draft: Draft, *, now: datetime) -> Report:
         body_hash=body_hash(draft),
         joins=_text("joins", draft.joins, MAX_KEY),
         extra=draft.extra,
+        asset=_text("asset", draft.asset, MAX_KEY) or None if draft.asset else None,
     )  # fmt: skip
 
 
@@ -166,6 +170,7 @@ def body_hash(draft: Draft) -> bytes:
     # Only where it is said: reports sent before there was a choice keep their digest.
     if draft.joins:
         said = (*said, draft.joins)
+    said += (draft.asset,) if draft.asset else ()
     return hashlib.sha256(repr(said).encode()).digest()[:16]
 
 

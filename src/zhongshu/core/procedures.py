@@ -171,7 +171,7 @@ PATHS: Mapping[tuple[ProcedureKind, str, Move], StepRule] = MappingProxyType(
 #: Kinds of which several may be open on one case at once, one for each unit.
 PER_UNIT: frozenset[ProcedureKind] = frozenset({ProcedureKind.ASSIST, ProcedureKind.CALL})
 #: Kinds that a case may have only once.
-ONCE: frozenset[ProcedureKind] = frozenset({ProcedureKind.APPEAL, ProcedureKind.DISPUTE})
+ONCE: frozenset[ProcedureKind] = frozenset({ProcedureKind.APPEAL})
 #: How long a decision may take, where the procedure itself names no moment.
 DECIDED_WITHIN: Mapping[ProcedureKind, str] = MappingProxyType(
     {
@@ -207,8 +207,16 @@ LEVELS: tuple[SupervisionLevel, ...] = (
     SupervisionLevel(number=2, name=Name("重点督办", "Pressing"), reach=Reach.AREA, within="4wh"),
     SupervisionLevel(number=3, name=Name("挂牌督办", "Of the city"), reach=Reach.CITY, within="2wh"),
 )  # fmt: skip
+#: A joint call is rated once from each side: the help by the caller, the call by the unit.
+#: It is the call that is rated, and nobody in it.
+RATINGS: Mapping[Move, str] = MappingProxyType(
+    {Move.RATE: "rating_of_help", Move.ANSWER: "rating_of_call"}
+)
+#: How soon a unit is to arrive, as a limit of its own hours: what a caller is offered first.
+ARRIVE_WITHIN: Mapping[str, str] = MappingProxyType({"urgent": "0.5uh", "ordinary": "1wd"})
 MOST_EXTENSIONS = 2
 LONGEST_HOLD = timedelta(days=366)
+LONGEST_CALL = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +356,8 @@ def begun(
     if kind is ProcedureKind.SUPERVISION:
         level_of(said.get("level", 1))
         _within("until", said["until"], at, at + LONGEST_HOLD)
+    if kind is ProcedureKind.CALL:
+        _within("until", said["until"], at, at + LONGEST_CALL)
     return Procedure(
         id=id, case=case.id, kind=kind, state=path.to, opened_at=at, unit=unit, due_at=due_at,
         hands=() if by is None else (by,), said=dict(said),
@@ -376,6 +386,8 @@ def moved(
     path = PATHS.get((procedure.kind, procedure.state, move))
     if path is None or move is Move.OPEN:
         raise NoSuchMove("procedure", procedure.kind, state=procedure.state, move=move.value)
+    if _rated(procedure, move):
+        raise OnlyOnce("procedure", procedure.kind)
     _asked(procedure.kind, path, {**said, "unit": unit or said.get("unit")})
     if path.fresh and by is not None and by in procedure.hands:
         raise SameHand("by", by)
@@ -397,7 +409,7 @@ def moved(
     return replace(
         procedure, state=path.to, ended_at=(procedure.ended_at or at) if path.ends else None,
         hands=procedure.hands if by is None or by in procedure.hands else (*procedure.hands, by),
-        unit=unit or procedure.unit, said=_joined(procedure, move, said),
+        unit=unit or procedure.unit, said=_joined(procedure, move, _stamped(procedure.kind, move, said, at)),
         **_pressed(procedure, move, said),
     )  # fmt: skip
 
@@ -437,8 +449,31 @@ def reaches(level: SupervisionLevel, held: Holding) -> bool:
 def moves(procedure: Procedure) -> tuple[Move, ...]:
     """Return the steps the table lists for a procedure as it stands."""
     return tuple(
-        m for m in Move if m is not Move.OPEN and (procedure.kind, procedure.state, m) in PATHS
+        m
+        for m in Move
+        if m is not Move.OPEN
+        and (procedure.kind, procedure.state, m) in PATHS
+        and not _rated(procedure, m)
     )
+
+
+def _rated(procedure: Procedure, move: Move) -> bool:
+    return procedure.kind is ProcedureKind.CALL and RATINGS.get(move) in procedure.said
+
+
+def _stamped(
+    kind: ProcedureKind, move: Move, said: Mapping[str, Any], at: datetime
+) -> Mapping[str, Any]:
+    """Return what a step says; of a joint call with the moment of the arrival, and a rating under
+    whose it is.
+    """
+    if kind is not ProcedureKind.CALL:
+        return said
+    if move is Move.ARRIVE:
+        return {**said, "arrived_at": at.isoformat()}
+    if move in RATINGS and "rating" in said:
+        return {**{n: v for n, v in said.items() if n != "rating"}, RATINGS[move]: said["rating"]}
+    return said
 
 
 def _joined(procedure: Procedure, move: Move, said: Mapping[str, Any]) -> dict[str, Any]:

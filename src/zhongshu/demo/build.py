@@ -266,7 +266,7 @@ def _moved(
     sets = city.ticked(case, acts.TICKS[act], at) if act in acts.TICKS else {}
     says: dict[str, Any] = {"note": form.note} if form.note else {}
     if act is Act.DISPATCH:
-        work = city.work(case, at=at)
+        work = city.work(case, at=at, asset=None)
         if work is None:
             return case, None
         sets, says = acts.dispatched(city, case, work, at), dict(work.says)

@@ -20,7 +20,7 @@ from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import by_device, start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import pending
+from zhongshu.flow import links, pending, things
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
@@ -33,7 +33,8 @@ SENT_AT_ONCE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What comes with an act; each act reads only its own fields.
+    """What comes with an act; each act reads only its own fields. ``asset`` is the code of the
+    thing it is about; empty: it is about none.
 
     ``version`` is the case's version the person saw: an act on a case that has moved
     since is refused instead of being done to something else. ``done_at`` is when it was done
@@ -57,6 +58,7 @@ class Form:
     report: ReportId | None = None
     solved: bool | None = None
     satisfied: int | None = None
+    asset: str | None = None
 
 
 class Moved(Refused):
@@ -151,7 +153,7 @@ def act(
 
 def _others(tx: Tx, case: CaseId, what: Act, form: Form) -> tuple[CaseId, ...]:
     """Return which other case an act touches."""
-    if what is Act.MERGE and form.into is not None:
+    if what in OF_TWO and form.into is not None:
         return (form.into,)
     if what is Act.UNMERGE:
         now = cases.get(tx, case)
@@ -160,13 +162,18 @@ def _others(tx: Tx, case: CaseId, what: Act, form: Form) -> tuple[CaseId, ...]:
     return ()
 
 
+#: Acts that change another case too (`Form.into`), and lock both.
+OF_TWO = frozenset({Act.MERGE, Act.LINK})
+#: Acts that end a case's share in the clock of a leading one: its own is given back first.
+_ENDS_LINK = frozenset({Act.RETURN, Act.MERGE})
 #: What each act is to the clocks; dispatching is two things and says so itself.
 TICKS: dict[Act, Tick] = {
     Act.FILE: Tick.FILED, Act.RETURN: Tick.RETURNED, Act.HANDLE: Tick.HANDLED,
     Act.PASS: Tick.PASSED, Act.FAIL: Tick.FAILED, Act.CLOSE: Tick.CLOSED,
     Act.REJECT: Tick.REJECTED, Act.MERGE: Tick.MERGED, Act.UNMERGE: Tick.UNMERGED,
+    Act.UNLINK: Tick.UNLINKED,
 }  # fmt: skip
-_NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE})
+_NOT_WHILE_HELD = frozenset({Act.ACCEPT, Act.RETURN, Act.HANDLE, Act.MERGE, Act.LINK, Act.UNLINK})
 _OF_THE_WORK = (
     procedures.ProcedureKind.EXTENSION, procedures.ProcedureKind.TRANSFER, procedures.ProcedureKind.HOLD,
 )  # fmt: skip
@@ -185,7 +192,18 @@ def hindered(case: Case, what: Act) -> type[Refused] | None:
         return PartsOpen
     if what is Act.RETURN and case.returns >= 2:
         return NoThirdReturn
+    if what is Act.LINK and case.linked_to is not None:
+        return links.AlreadyLinked
+    if what is Act.UNLINK and case.linked_to is None:
+        return links.NotLinked
     return None
+
+
+def parts_open(tx: Tx, case: Case) -> bool:
+    """Say whether a case merged into this one has a part of another unit that is not done."""
+    return case.reports > 1 and cases.merged_with_pending(
+        tx, case.id, procedures.ProcedureKind.ASSIST
+    )
 
 
 class Cause(StrEnum):
@@ -221,11 +239,10 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
         tx, city, after, procedures.ProcedureKind.DISPUTE, by=rule, at=at,
         said={"reason": form.reason, "parties": parties, "fallback": city.fallback},
     )  # fmt: skip
-    if city.fallback is None or city.work(after, at=at, unit=city.fallback) is None:
+    first = city.fallback
+    if first is None or city.work(after, at=at, asset=things.of(tx, after), unit=first) is None:
         return after
-    return _dispatch(
-        tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=city.fallback)
-    )
+    return _dispatch(tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=first))
 
 
 def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -253,6 +270,10 @@ def _plainly(
     hindrance = hindered(case, what)
     if hindrance is not None:
         raise hindrance("act", what)
+    if what in (Act.PASS, Act.CLOSE) and parts_open(tx, case):
+        raise PartsOpen("act", what)
+    if case.linked_to is not None and what in _ENDS_LINK:
+        case = _plainly(tx, city, case, Act.UNLINK, by, at, Form())
     spoken = {**({"note": form.note} if form.note else {}), **_earlier(form, at), **(says or {})}
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
@@ -260,6 +281,7 @@ def _plainly(
     )
     cases.save(tx, after, fact)
     _tasks(tx, after, what, by, at, form)
+    links.told(tx, city, after, Tick.DISPATCHED if what is Act.DISPATCH else TICKS.get(what), at=at)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
 
 
@@ -281,12 +303,16 @@ def _locate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
     }  # fmt: skip
     if form.address:
         place["address"] = form.address
+    place |= things.named(tx, form.asset)
     after = _plainly(tx, city, case, what, by, at, form, sets=place)
     return _filed_if_ready(tx, city, after, by, at)
 
 
 def _classify(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    after = _plainly(tx, city, case, what, by, at, form, sets=_classified(city, form))
+    named = things.named(tx, form.asset)
+    # Naming the thing a case is about leaves its category as it is.
+    sets = {**_classified(city, form), **named} if form.category or not named else named
+    after = _plainly(tx, city, case, what, by, at, form, sets=sets)
     return _filed_if_ready(tx, city, after, by, at)
 
 
@@ -328,18 +354,19 @@ def _file(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
         case = _plainly(tx, city, case, Act.CLASSIFY, by, at, Form(), sets=_classified(city, form))
     if case.category is None:
         raise Missing("category")
-    return _plainly(tx, city, case, what, by, at, form, sets=_chosen(city, case, form))
+    sets = {**_chosen(city, case, form), **things.named(tx, form.asset)}
+    return _plainly(tx, city, case, what, by, at, form, sets=sets)
 
 
 def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    chosen = _chosen(city, case, form)
-    work = city.work(replace(case, **chosen), at=at, unit=form.unit)
+    chosen, asset = _chosen(city, case, form), things.of(tx, case)
+    work = city.work(replace(case, **chosen), at=at, asset=asset, unit=form.unit)
     if work is None:
         raise NoUnit("unit")
     unit = city.units.get(work.unit)
     if unit is None or not unit.active:
         raise NoSuchUnit("unit", work.unit)
-    city.check_competence(case, work.unit, at=at)
+    city.check_competence(case, work.unit, at=at, asset=asset)
     after = _plainly(
         tx,
         city,
@@ -358,8 +385,13 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
 
 
 def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> Case:
-    """Open the parts of the units that the duty rule names beside the lead."""
+    """Open the parts of the units that the duty rule names beside the lead. Who has a part still
+    open goes on with it; who leads now, or is no longer at work, is asked for none.
+    """
+    asked = pending.asked(tx, case)
     for unit in work.co_units:
+        if unit in asked or unit == case.unit or not city.units[unit].active:
+            continue
         case, _ = pending.opened(
             tx, city, case, procedures.ProcedureKind.ASSIST, by=THE_HUB, at=at, unit=unit,
             said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
@@ -407,6 +439,8 @@ def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
     other = _locked(tx, form.into)
     if other.id == case.id or not other.is_open or cases.merged_into(tx, case.id, limit=1):
         raise NotMergeable("into", other.number)
+    if links.leads_now(tx, case):
+        raise links.LeadsOthers("act", what)
     after = _plainly(
         tx, city, case, what, by, at, form, sets={"merged_into": other.id}, says={"into": other.number}
     )  # fmt: skip
@@ -415,6 +449,25 @@ def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form
         says={"case": case.id, "number": case.number, "reports": case.reports},
     )  # fmt: skip
     cases.save(tx, survivor, fact)
+    return after
+
+
+def _link(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Let a case share the clock of a leading one; one that no unit has yet goes to its unit."""
+    if form.into is None:
+        raise Missing("into")
+    lead = _locked(tx, form.into)
+    if (hindrance := hindered(case, what)) is not None:
+        raise hindrance("act", what)
+    links.check(tx, case, lead)
+    if case.stage is Stage.FILED:
+        case = _dispatch(tx, city, case, Act.DISPATCH, by, at, Form(unit=lead.unit))
+    sets = {"linked_to": lead.id, **city.ticked(case, Tick.LINKED, at, lead=lead)}
+    after = _plainly(tx, city, case, what, by, at, form, sets=sets, says={"lead": lead.number})
+    led, fact = changed(
+        lead, Kind.LED, {"leads": True}, by=by, at=at, says={"case": case.id, "number": case.number}
+    )
+    cases.save(tx, led, fact)
     return after
 
 
@@ -521,18 +574,25 @@ _DO: dict[Act, _Do] = {
     Act.MERGE: _merge,
     Act.UNMERGE: _unmerge,
     Act.SPLIT: _split,
+    Act.LINK: _link,
 }
 
 
-def climb(tx: Tx, *, at: datetime, limit: int = 500) -> int:
+#: How many cases one transaction tells of: they stay locked until it ends.
+CLIMB = 500
+
+
+def climb(tx: Tx, *, at: datetime, limit: int = CLIMB) -> int:
     """Find clocks that reached their next rung, and say so once each; return how many cases."""
     reached = cases.ticking(tx, at=at, limit=limit)
-    for case in reached:
-        said = climbing(case, at=at)
-        if said is not None:
-            cases.save(tx, *said)
-        if not case.clocks:  # imported: it has a deadline, and is told of once
-            cases.noticed(tx, case.id)
+    said = [(case.id, climbing(case, at=at)) for case in reached]
+    steps = [step for _, step in said if step is not None]
+    cases.save_climbed(tx, steps)
+    for case, fact in steps:
+        if case.leads and fact.kind is Kind.OVERDUE:
+            links.late(tx, case, at=at)
+    silent = {case_id for case_id, step in said if step is None}
+    cases.noticed(tx, [case.id for case in reached if case.id in silent and not case.clocks])
     return len(reached)
 
 

@@ -18,9 +18,10 @@ from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure, ProcedureFilter
 from zhongshu.core.values import CaseId
-from zhongshu.flow import acts, same
+from zhongshu.flow import acts, same, things
+from zhongshu.flow.candidates import Ranking, ranking
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, assets, cases, facts, procedures, reports, tasks, vault
+from zhongshu.store import accounts, cases, facts, procedures, reports, tasks, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
@@ -49,9 +50,12 @@ class Sheet:
     pick: Pick | None
     similar: Sequence[same.Similar]
     restored: same.Restored | None
+    ranking: Ranking | None
     merged: Sequence[Case]
+    lead: Case | None
     clocks: Sequence[Told]
-    thing: tuple[Asset, float] | None
+    asset: Asset | None
+    things: Sequence[tuple[Asset, float]]
     procedures: Sequence[Procedure]
 
 
@@ -122,8 +126,10 @@ def listing(
     )
 
 
-def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
-    """Return the acts the table allows and a post of the actor's permits, here."""
+def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act, ...]:
+    """Return the acts the table allows and a post of the actor's permits, here. ``parts_open``
+    says that a case merged into it has a part of another unit that is not done.
+    """
     return tuple(
         act
         for act in allowed(case)
@@ -132,6 +138,7 @@ def acts_for(case: Case, actor: Actor) -> tuple[Act, ...]:
         and not (act in (Act.PASS, Act.FAIL) and case.handled_by == actor.account)
         and not (act is Act.SPLIT and case.reports < 2)
         and not acts.hindered(case, act)
+        and not (parts_open and act in (Act.PASS, Act.CLOSE))
     )
 
 
@@ -144,6 +151,13 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         [area.id for area in city.tree.chain(found.area)] if found.area in city.tree.by_id else []
     )
     survivor = cases.get(tx, found.merged_into) if found.merged_into is not None else None
+    asset = things.of(tx, found)
+    may = tuple(
+        act
+        for act in acts_for(found, actor, parts_open=acts.parts_open(tx, found))
+        # Reports of a case merged into it are not its own to split off.
+        if act is not Act.SPLIT or sum(v.case_id == found.id for v in voices) > 1
+    )
     may_see_contacts = actor.may(Permission.CONTACT_REVEAL)
     return Sheet(
         case=found,
@@ -154,20 +168,28 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
         posts=city_store.posts_on(tx, chain, found.unit),
-        acts=tuple(
-            act
-            for act in acts_for(found, actor)
-            # Reports of a case merged into it are not its own to split off.
-            if act is not Act.SPLIT or sum(v.case_id == found.id for v in voices) > 1
-        ),
-        pick=city.pick(found, at=now),
+        merged=cases.merged_into(tx, found.id),
+        acts=may,
+        pick=city.pick(found, at=now, asset=asset),
+        ranking=ranking(tx, city, found, asset, actor.sight, now=now)
+        if Act.DISPATCH in may else None,
         similar=same.similar(tx, city, found, actor.sight),
         restored=same.restored(found, survivor) if survivor is not None else None,
-        merged=cases.merged_into(tx, found.id),
+        lead=_lead(tx, found, actor.sight),
         clocks=told(city, found),
-        thing=thing(tx, city, found),
+        asset=asset,
+        things=things.near(tx, city, found),
         procedures=procedures.of_case(tx, found.id),
+    )  # fmt: skip
+
+
+def _lead(tx: Tx, found: Case, sight: Sight) -> Case | None:
+    """Return the case whose clock this one shares, where it is in sight."""
+    lead = None if found.linked_to is None else cases.get(tx, found.linked_to)
+    covered = lead is not None and sight.covers(
+        area_code=lead.area_code, unit=lead.unit, involved=lead.involved
     )
+    return lead if covered else None
 
 
 def around(
@@ -183,18 +205,6 @@ def around(
         and (far := metres(place, Point(case.lon, case.lat))) <= within_m
         and _covers(sight, case)
     ][:50]  # fmt: skip
-
-
-def thing(tx: Tx, city: City, case: Case) -> tuple[Asset, float] | None:
-    """Return the nearest asset of a case's class within 30 m, and its distance."""
-    category = city.category(case.category)
-    if category is None or case.lon is None or case.lat is None:
-        return None
-    here = Point(case.lon, case.lat)
-    # Things keep the code they were surveyed under.
-    codes = {category.code, *(city.names[id_][0] for id_ in city.alike(category.id))}
-    found = [one for code in sorted(codes) for one in assets.near(tx, here, category=code, within_m=30.0)]  # fmt: skip
-    return min(found, key=lambda one: one[1], default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,5 +347,6 @@ def as_json(case: Case, city: City) -> dict[str, Any]:
         "handled_at": case.handled_at, "closed_at": case.closed_at,
         "merged_into": case.merged_into, "pending": case.pending, "held_at": case.held_at,
         "returns": case.returns, "exempted": case.exempted, "repeat_of": case.repeat_of,
+        "asset": case.asset, "linked_to": case.linked_to, "leads": case.leads,
         "version": case.version,
     }  # fmt: skip

@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
-from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
+from zhongshu.core.cases.clocks import Clock, ClockKind, Keeper, Tick, by_kind
 from zhongshu.core.cases.matching import SameRules
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess
 from zhongshu.core.catalogue_versions import Lineage, in_force
-from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
+from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
 from zhongshu.core.escalation import ladder
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.notices import Rules, tellings
@@ -92,11 +93,27 @@ class City:
 
     def ticked(
         self, case: Case, tick: Tick, at: datetime, *, work: Limit | None = None,
-        unit: UnitId | None = None,
+        unit: UnitId | None = None, lead: Case | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Return the fields of a case that its clocks change when something happens."""
-        code = self.code_of(unit)
-        clocks = self.keeper.after(case.clocks, tick, at, work=work, unit=code)
+        """Return the fields of a case that its clocks change when something happens. ``lead`` is
+        the leading case, for one that is linked to it.
+        """
+        clocks = self.keeper.after(
+            case.clocks, tick, at, work=work, unit=self.code_of(unit),
+            lead=by_kind(lead.clocks, ClockKind.HANDLE) if lead else None,
+        )  # fmt: skip
+        return self.timed(case, clocks)
+
+    def followed(self, case: Case, tick: Tick, at: datetime, *, lead: Case) -> dict[str, Any]:
+        """Return the fields of a linked case that change when something happened to the leading
+        one, which stands now as ``lead``.
+        """
+        shown = by_kind(lead.clocks, ClockKind.HANDLE)
+        return self.timed(case, self.keeper.shared(case.clocks, tick, at, lead=shown))
+
+    @staticmethod
+    def timed(case: Case, clocks: tuple[Clock, ...]) -> dict[str, Any]:
+        """Return the fields of a case that its clocks change: themselves, and the deadline."""
         if clocks == case.clocks:
             return {}
         handle, was = by_kind(clocks, ClockKind.HANDLE), by_kind(case.clocks, ClockKind.HANDLE)
@@ -121,10 +138,7 @@ class City:
         named = self.unit_codes.get(str(self.said.get("fallback_unit", "")))
         if named is not None:
             return named.id
-        rules = [
-            r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
-        ]
-        return rules[0].unit if rules else None
+        return next((rule.unit for rule in self.rulebook.rules if rule.general), None)
 
     @cached_property
     def rules(self) -> Rules:
@@ -134,31 +148,51 @@ class City:
             tellings=tellings(self.said.get("tellings", {})),
         )
 
-    def pick(self, case: Case, *, at: datetime) -> Pick | None:
-        """Return the unit the duty rules name for a case; where its category has become
-        several, the one named most closely.
+    def matter(self, case: Case, *, at: datetime, asset: Asset | None) -> Matter | None:
+        """Return what the duty rules look at in a case; None while its category is open.
+
+        ``asset`` is the thing the case is about, where it names one. Where the category has
+        become several, it is the one a rule names most closely.
         """
-        local = at.astimezone(self.zone)
+        found = self._matters(case, at=at, asset=asset)
         picks = [
-            pick
-            for code in self.codes_now(case.category)
-            if (pick := self.rulebook.pick(code, case.area_code, local)) is not None
+            (pick.rule.rank, n) for n, m in enumerate(found) if (pick := self.rulebook.pick(m))
         ]
-        return min(picks, key=lambda pick: pick.rule.rank, default=None)
+        return found[min(picks)[1]] if picks else next(iter(found), None)
 
-    def check_competence(self, case: Case, unit: UnitId, *, at: datetime) -> None:
+    def _matters(self, case: Case, *, at: datetime, asset: Asset | None) -> Sequence[Matter]:
+        owner = asset.owner if asset else None
+        return [
+            Matter(
+                category=code, area_code=case.area_code, at=at.astimezone(self.zone),
+                owner=self._at_work(owner), owners=self._above(owner),
+                maintainer=self._at_work(asset.maintainer) if asset else None,
+            )
+            for code in self.codes_now(case.category)
+        ]  # fmt: skip
+
+    def check_competence(
+        self, case: Case, unit: UnitId, *, at: datetime, asset: Asset | None
+    ) -> None:
         """Refuse a unit that a duty rule forbids for such a case."""
-        for code in self.codes_now(case.category):
-            self.rulebook.check(unit, code, case.area_code, at.astimezone(self.zone))
+        for matter in self._matters(case, at=at, asset=asset):
+            self.rulebook.check(unit, matter)
 
-    def work(self, case: Case, *, at: datetime, unit: UnitId | None = None) -> Work | None:
+    def pick(self, case: Case, *, at: datetime, asset: Asset | None) -> Pick | None:
+        """Return the unit the duty rules name for a case."""
+        matter = self.matter(case, at=at, asset=asset)
+        return None if matter is None else self.rulebook.pick(matter)
+
+    def work(
+        self, case: Case, *, at: datetime, asset: Asset | None, unit: UnitId | None = None
+    ) -> Work | None:
         """Return the work a dispatch now would make of a case: to the unit given, or to
         the one the rules name. None where neither is known.
         """
         category = self.category(case.category)
         if category is None:
             return None
-        pick = self.pick(case, at=at)
+        pick = self.pick(case, at=at, asset=asset)
         lead = unit if unit is not None else pick.unit if pick else None
         if lead is None:
             return None
@@ -233,6 +267,18 @@ class City:
                 above = self.units[above].parent
         return {unit: frozenset(found) for unit, found in below.items()}
 
+    def _at_work(self, unit: UnitId | None) -> UnitId | None:
+        known = None if unit is None else self.units.get(unit)
+        return unit if known is not None and known.active else None
+
+    def _above(self, unit: UnitId | None) -> frozenset[UnitId]:
+        """Return a unit and all units above it."""
+        found: set[UnitId] = set()
+        while unit is not None and unit not in found and unit in self.units:
+            found.add(unit)
+            unit = self.units[unit].parent
+        return frozenset(found)
+
     def units_under(self, unit: UnitId) -> frozenset[UnitId]:
         """Return a unit and all below it."""
         return self._below.get(unit, frozenset({unit}))
@@ -256,7 +302,9 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
     units = {unit.id: unit for unit in store.units(tx)}
     calendar = _calendar(said, zone, holidays, workdays)
     lineage = _lineage(tx, day)
-    rules = [now for rule in store.duty_rules(tx) for now in read_today(rule, lineage)]
+    rules = [
+        _placed(now, units) for rule in store.duty_rules(tx) for now in read_today(rule, lineage)
+    ]
     return City(
         version=number,
         day=day,
@@ -267,8 +315,8 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
         locator=Locator(areas, levels),
         catalogue=lineage.versions.get(lineage.current) or Catalogue(0, "", None, ()),
         lineage=lineage,
-        rulebook=Rulebook(rule for rule in rules if units[rule.unit].active),
-        idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
+        rulebook=Rulebook(rule for rule in rules if _works(rule, units)),
+        idle_rules=tuple(rule for rule in rules if not _works(rule, units)),
         calendar=calendar,
         units=units,
         same=SameRules.usual(same_store.rules(tx)),
@@ -306,6 +354,26 @@ def read_today(rule: DutyRule, lineage: Lineage) -> Sequence[DutyRule]:
         return (rule,)
     became = lineage.successors(rule.category, rule.catalogue)
     return [replace(rule, category=code) for code in became] or (rule,)
+
+
+def _works(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> bool:
+    return rule.unit is None or units[rule.unit].active
+
+
+def _placed(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> DutyRule:
+    """Return a rule with how deep the owner it names stands; whom it forbids, it forbids with
+    all that is below.
+    """
+    depth, above = 0, units[rule.owner].parent if rule.owner is not None else None
+    while above is not None and depth < len(units):
+        depth, above = depth + 1, units[above].parent
+    forbidden = set(rule.forbidden)
+    more = bool(forbidden)
+    while more:
+        below = {u.id for u in units.values() if u.parent in forbidden} - forbidden
+        forbidden |= below
+        more = bool(below)
+    return replace(rule, owner_depth=depth, forbidden=frozenset(forbidden))
 
 
 _PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))

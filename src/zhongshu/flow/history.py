@@ -20,6 +20,7 @@ import polars as pl
 
 from zhongshu.core.calendar import due_many, parse_limit
 from zhongshu.core.catalogue import LAYERS, MAJORS, Category, Condition
+from zhongshu.core.dispatch import Matter
 from zhongshu.core.history import LocalCategory, Mapping, Normalised, normalise
 from zhongshu.core.place import tiles
 from zhongshu.core.values import CategoryId, Name
@@ -177,7 +178,8 @@ def _units(
         if key not in found:
             known = city.catalogue.by_id(cat)
             assert known is not None
-            picked = city.rulebook.pick(known.code, cell if cell >= 0 else None, at)
+            place = cell if cell >= 0 else None
+            picked = city.rulebook.pick(Matter(category=known.code, area_code=place, at=at))
             limit = str(known.condition(hazard=False).limit) if known.conditions else None
             found[key] = (picked.unit if picked else -1, limit)
         unit[i], limits[i] = found[key]

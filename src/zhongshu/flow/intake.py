@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from zhongshu.core.assets import Asset
 from zhongshu.core.cases import Act, Case, Stage, begun, changed, step
 from zhongshu.core.cases.matching import JOINABLE, Match, Matter, SameRule, between, same_matter
 from zhongshu.core.catalogue import Category, Danger, Guess, danger_in
@@ -24,7 +25,8 @@ from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
 from zhongshu.core.values import CaseId, CategoryId, Refused, ReportId
 from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
 from zhongshu.flow.city import City, Work
-from zhongshu.store import cases, reports, tasks, vault
+from zhongshu.flow.things import NoSuchAsset
+from zhongshu.store import assets, cases, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 Random = Callable[[int], bytes]
@@ -91,6 +93,7 @@ class _Pending:
     inside: bool = False
     rule: SameRule | None = None
     alike: frozenset[CategoryId] = frozenset()
+    asset: Asset | None = None
 
 
 @dataclass(slots=True)
@@ -116,9 +119,11 @@ def receive(
     """
     answers: dict[int, Receipt | Refused] = {}
     pending: list[_Pending] = []
+    codes = [draft.asset for draft in drafts if draft.asset]
+    known = assets.some(tx, codes) if codes else {}
     for n, draft in enumerate(drafts):
         try:
-            pending.append(_understood(_Pending(n, read(draft, now=now)), city))
+            pending.append(_understood(_Pending(n, read(draft, now=now)), city, known))
         except Refused as refusal:
             answers[n] = refusal
     pending = _without_known(tx, pending, answers)
@@ -127,8 +132,9 @@ def receive(
     return [answers[n] for n in range(len(drafts))]
 
 
-def _understood(pending: _Pending, city: City) -> _Pending:
-    """Find the place's cells and the category."""
+def _understood(pending: _Pending, city: City, known: Mapping[str, Asset]) -> _Pending:
+    """Find the thing it is about, the place's cells and the category."""
+    _about(pending, known)
     report = pending.report
     if report.place is not None:
         found = city.where(report.place)
@@ -142,12 +148,26 @@ def _understood(pending: _Pending, city: City) -> _Pending:
     else:
         pending.guesses = city.guesses(report.text)
         pending.category = _clear_winner(pending.guesses)
+        if pending.category is None and pending.asset is not None:
+            pending.category = city.coded(pending.asset.category)
     if pending.category is not None:
         pending.alike = city.alike(pending.category.id)
     if report.place is not None and pending.inside and pending.category is not None:
         pending.rule = city.same.of(pending.category.code)
         pending.spot = squares(report.place, pending.rule.metres)
     return pending
+
+
+def _about(pending: _Pending, known: Mapping[str, Asset]) -> None:
+    """Take the thing a report names; where the report has no place, it is where the thing is."""
+    code = pending.report.asset
+    if code is None:
+        return
+    pending.asset = known.get(code)
+    if pending.asset is None:
+        raise NoSuchAsset("asset", code)
+    if pending.report.place is None:
+        pending.report = replace(pending.report, place=pending.asset.place)
 
 
 def _clear_winner(guesses: Sequence[Guess]) -> Category | None:
@@ -326,7 +346,11 @@ def _match(one: _Pending, near: _Near) -> Match | None:
     found = same_matter(
         at=one.report.at, place=one.report.place, category=one.category.id,
         text=one.report.text, rule=one.rule, alike=one.alike,
-        candidates=[case for square in one.spot for case in near.get(square, ())],
+        candidates=[
+            case for square in one.spot for case in near.get(square, ())
+            # Two lamps side by side are two matters, where their plates were read.
+            if one.asset is None or case.asset in (None, one.asset.code)
+        ],
     )  # fmt: skip
     return found[0] if found else None
 
@@ -395,6 +419,7 @@ def _opened(
         hazard=one.danger is not None,
         priority=1 if one.danger else 3,
         repeat_of=before.id if before else None,
+        asset=one.asset.code if one.asset else None,
         **one.where,
     )
     if first.stage is Stage.FILED:
@@ -410,15 +435,17 @@ def _opened(
     )  # fmt: skip
     written.facts.append(fact)
     if case.stage is Stage.FILED:
-        case = _by_rule(written, city, case, report.received_at)
+        case = _by_rule(written, city, case, one.asset, report.received_at)
     written.new[case.id] = case
     written.texts[case.id] = report.text
     return case
 
 
-def _by_rule(written: _Written, city: City, case: Case, at: datetime) -> Case:
+def _by_rule(
+    written: _Written, city: City, case: Case, asset: Asset | None, at: datetime
+) -> Case:  # fmt: skip
     """Dispatch at once where the duty rule that fits says it needs no person."""
-    work = city.work(case, at=at)
+    work = city.work(case, at=at, asset=asset)
     if work is None or not work.auto:
         return case
     after, fact = step(
@@ -435,8 +462,9 @@ def _joined(
 ) -> Case:
     """Join the open case; a more urgent voice raises it."""
     raised = {"hazard": True, "priority": 1} if one.danger else {}
+    about = {"asset": one.asset.code} if one.asset and case.asset is None else {}
     after, fact = changed(
-        case, Kind.JOINED, {"reports": case.reports + 1, **raised},
+        case, Kind.JOINED, {"reports": case.reports + 1, **raised, **about},
         by=A_REPORTER, at=one.report.received_at,
         says={
             "report": report_id, "channel": one.report.channel, "metres": round(match.metres, 1),

@@ -57,6 +57,14 @@ def written(
     return after
 
 
+def asked(tx: Tx, case: Case) -> set[UnitId | None]:
+    """Return the units that have a part of the work still open."""
+    if ProcedureKind.ASSIST not in case.pending:
+        return set()
+    everything = procedures.of_case(tx, case.id)
+    return {p.unit for p in everything if p.open and p.kind is ProcedureKind.ASSIST}
+
+
 def lapsed(tx: Tx, case: Case, kinds: Collection[ProcedureKind], *, by: By, at: datetime) -> Case:
     """End the open procedures of these kinds: what they asked for has lost its meaning."""
     if not {kind.value for kind in kinds}.intersection(case.pending):

@@ -29,7 +29,7 @@ from zhongshu.core.procedures import (
     reaches,
 )
 from zhongshu.core.values import UnitId
-from zhongshu.flow import acts, pending
+from zhongshu.flow import acts, links, pending, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases, procedures, tasks
 from zhongshu.store.db import Tx
@@ -43,7 +43,7 @@ def begin(
     if unit is not None and (unit not in city.units or not city.units[unit].active):
         raise acts.NoSuchUnit("unit", unit)
     if kind is ProcedureKind.ASSIST or kind is ProcedureKind.TRANSFER:
-        _competent(city, case, unit, at)
+        _competent(tx, city, case, unit, at)
         if unit == case.unit:
             raise acts.NoSuchUnit("unit", unit)
     return pending.opened(tx, city, case, kind, by=by, at=at, said=said, unit=unit)
@@ -66,12 +66,22 @@ def take(
     procedures.save(tx, after)
     sets = _meaning(tx, city, case, after, move, by, at)
     case = pending.written(tx, case, everything, after, move, by=by, at=at, sets=sets)
+    links.told(tx, city, case, _TICKS.get((after.kind, after.state)), at=at)
     return _consequence(tx, city, case, after, move, by, at)
 
 
 def answer_due(city: City, case: Case, level: int, at: datetime) -> datetime:
     """Return by when a supervision at a level is to be answered, where nobody says otherwise."""
     return due(city.hours(case.unit), at, parse_limit(level_of(level).within))
+
+
+#: What a procedure that came to a state was to the handling clock: those who share it follow.
+_TICKS: Mapping[tuple[ProcedureKind, str], Tick] = {
+    (ProcedureKind.EXTENSION, "granted"): Tick.EXTENDED,
+    (ProcedureKind.HOLD, "held"): Tick.HELD, (ProcedureKind.HOLD, "resumed"): Tick.RESUMED,
+    (ProcedureKind.TRANSFER, "accepted"): Tick.DISPATCHED,
+    (ProcedureKind.DISPUTE, "ruled"): Tick.DISPATCHED,
+}  # fmt: skip
 
 
 def path_of(procedure: Procedure, move: Move) -> StepRule | None:
@@ -157,9 +167,9 @@ def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind
     return tuple(kind for kind in ProcedureKind if may(kind))
 
 
-def _competent(city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
+def _competent(tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime) -> None:
     if unit is not None:
-        city.check_competence(case, unit, at=at)
+        city.check_competence(case, unit, at=at, asset=things.of(tx, case))
 
 
 def _meaning(
@@ -189,10 +199,10 @@ def _handed_over(
     tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime, by: By, *, stage: Stage
 ) -> dict[str, Any]:
     """Give the work to another unit, with a clock of its own: at no moment is it nobody's."""
-    work = city.work(case, at=at, unit=unit)
+    work = city.work(case, at=at, asset=things.of(tx, case), unit=unit)
     if work is None:
         raise acts.NoUnit("unit", unit)
-    _competent(city, case, unit, at)
+    _competent(tx, city, case, unit, at)
     sets = acts.dispatched(city, case, work, at)
     tasks.end(tx, case.id, "handle", "cancelled", at=at, by=by.account, result="handed over")
     tasks.open_(
@@ -201,7 +211,10 @@ def _handed_over(
     if stage is Stage.IN_HAND:
         tasks.accept(tx, case.id, at=at, by=by.account)
     involved = with_unit(with_unit(case.involved, case.unit), unit)
-    return {**sets, "stage": stage, "dispatched_at": at, "involved": involved}
+    # The clock starts anew for the other unit: it is shared no longer.
+    return {
+        **sets, "stage": stage, "dispatched_at": at, "involved": involved, "linked_to": None
+    }  # fmt: skip
 
 
 def _consequence(

@@ -15,6 +15,7 @@ from zhongshu.core.cases.matching import (
     Match,
     Matter,
     SameRule,
+    SameRules,
     between,
     suggestions,
     worth_asking,
@@ -209,6 +210,7 @@ class Ruled:
 def book(tx: Tx, city: City, *, now: datetime) -> Sequence[Ruled]:
     """Return every rule with the reports of the last `COUNTED_DAYS` that it was applied to."""
     own = store.rules(tx)
+    rules = SameRules.usual(own)
     since = now - timedelta(days=COUNTED_DAYS)
     counted = [
         (city.names[category][0], every, joined)
@@ -221,8 +223,13 @@ def book(tx: Tx, city: City, *, now: datetime) -> Sequence[Ruled]:
             reports=sum(every for code, every, _ in counted if code.startswith(category)),
             joined=sum(joined for code, _, joined in counted if code.startswith(category)),
         )
-        for category, rule in sorted(city.same.rules.items())
+        for category, rule in sorted(rules.rules.items())
     ]  # fmt: skip
+
+
+def rule_now(tx: Tx, category: str) -> SameRule:
+    """Return the rule that holds for a beginning of a code, as it was set a moment ago."""
+    return SameRules.usual(store.rules(tx)).of(category)
 
 
 def set_rule(tx: Tx, city: City, category: str, rule: SameRule, *, at: datetime) -> None:

@@ -77,16 +77,27 @@ def count_by_category(tx: Tx) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def near(tx: Tx, place: Point, *, category: str, within_m: float) -> list[tuple[Asset, float]]:
-    """Return assets of a class around a place with their distance in metres, the nearest first.
+def some(tx: Tx, codes: Sequence[str]) -> dict[str, Asset]:
+    """Return those of these assets that are there, by code."""
+    cursor = tx.cursor(row_factory=kwargs_row(_asset))
+    cursor.execute(f"select {_COLUMNS} from assets where code = any(%s)", (list(codes),))
+    return {asset.code: asset for asset in cursor.fetchall()}
+
+
+def near(
+    tx: Tx, place: Point, *, category: str | None, within_m: float
+) -> list[tuple[Asset, float]]:
+    """Return assets of a class (None: of any) around a place with their distance in metres, the
+    nearest first.
 
     Looks at the nine ~100 m squares around, so ``within_m`` should not pass 50.
     """
     found = (
         tx.cursor(row_factory=kwargs_row(_asset))
         .execute(
-            f"select {_COLUMNS} from assets where tile = any(%s) and category = %s limit 500",
-            (list(neighbours(tile(place.lon, place.lat))), category),
+            f"select {_COLUMNS} from assets where tile = any(%s)"
+            " and (%s::text is null or category = %s) order by code limit 500",
+            (list(neighbours(tile(place.lon, place.lat))), category, category),
         )
         .fetchall()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, LiteralString
@@ -20,13 +20,14 @@ from zhongshu.core.values import CaseId, CategoryId
 from zhongshu.core.words import words
 from zhongshu.store.db import Tx, Where
 from zhongshu.store.facts import record
+from zhongshu.store.membership import belonging
 
 COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
     " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
-    " condition, version"
+    " condition, asset, linked_to, leads, version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.
 #: Who means to change a case locks it, and then has it whole.
@@ -98,6 +99,31 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
             _json(row["sets"]),
             _json(row["says"]),
         ),
+    )
+
+
+def save_climbed(tx: Tx, steps: Sequence[tuple[Case, Fact]]) -> None:
+    """Write many steps at once that set nothing but clocks and what follows from them."""
+    if not steps:
+        return
+    rows = [
+        {
+            "id": case.id, "version": case.version, "overdue_at": _iso(case.overdue_at),
+            "clocks": fact.sets.get("clocks") or [clock.record() for clock in case.clocks],
+            "next_at": _iso(next_at(case.clocks)),
+        }
+        for case, fact in steps
+    ]  # fmt: skip
+    tx.execute(
+        "with c as (update cases set clocks = g.clocks, overdue_at = g.overdue_at,"
+        "  next_at = g.next_at, version = g.version"
+        "  from json_to_recordset(%s) as g(id bigint, version int, clocks jsonb,"
+        "   overdue_at timestamptz, next_at timestamptz) where cases.id = g.id)"
+        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
+        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
+        " rule text, sets jsonb, says jsonb)",
+        (_json(rows), _json([record(fact) for _, fact in steps])),
     )
 
 
@@ -321,9 +347,10 @@ def ticking(tx: Tx, *, at: datetime, limit: int = 500) -> list[Case]:
     )
 
 
-def noticed(tx: Tx, case: CaseId) -> None:
-    """Let a case without clocks (an imported one) be told of once."""
-    tx.execute("update cases set next_at = null where id = %s", (case,))
+def noticed(tx: Tx, wanted: Sequence[CaseId]) -> None:
+    """Let cases without clocks (imported ones), of which there was nothing to say, rest."""
+    if wanted:
+        tx.execute("update cases set next_at = null where id = any(%s)", (list(wanted),))
 
 
 def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
@@ -333,6 +360,48 @@ def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
         f"select {LISTED} from cases where merged_into = %s order by id limit %s",
         (case, limit),
     )
+
+
+def merged_with_pending(tx: Tx, case: CaseId, kind: str) -> bool:
+    """Say whether any case merged into this one has an open procedure of a kind."""
+    row = tx.execute(
+        "select exists (select from cases where merged_into = %s and %s = any(pending))",
+        (case, kind),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def linked_to(
+    tx: Tx, lead: CaseId, *, stages: Collection[Stage], limit: int | None = None
+) -> list[Case]:
+    """Return the cases linked to a leading one that stand at one of these stages, locked in the
+    order of their identities.
+    """
+    return _many(
+        tx,
+        f"select {COLUMNS} from cases where linked_to = %s and stage = any(%s) order by id limit %s"
+        " for update",
+        (lead, [stage.value for stage in stages], limit),
+    )
+
+
+def to_link(
+    tx: Tx, sight: Sight, spots: Sequence[int], *, category: CategoryId | None, since: datetime,
+    until: datetime, limit: int,
+) -> list[Case]:  # fmt: skip
+    """Return cases in sight in these squares that may be linked to another: filed or at work,
+    linked to none, reported in a period; of one class or (None) of any.
+    """
+    where = matching(sight, Filter(since=since, until=until))
+    where.add(f"tile = any(%s) and {_IS_SAME_STAGE} and stage <> 'received'", list(spots))
+    where.add("linked_to is null and held_at is null")
+    if category is not None:
+        where.add("category = %s", category)
+    query = sql.SQL("select {} from cases where {} order by reported_at, id limit %s").format(
+        sql.SQL(LISTED), where.sql
+    )
+    cursor = tx.cursor(row_factory=kwargs_row(case_of))
+    return cursor.execute(query, (*where.values, limit)).fetchall()
 
 
 def matching(sight: Sight, wanted: Filter) -> Where:
@@ -361,9 +430,9 @@ def matching(sight: Sight, wanted: Filter) -> Where:
     if wanted.until is not None:
         where.add("reported_at < %s", wanted.until)
     if wanted.overdue is not None:
-        where.add(
-            f"{IS_OPEN} and due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue
-        )
+        # Not `IS_OPEN` besides: these stages imply it, and to say it twice would make the planner
+        # expect a fraction of them.
+        where.add("due_at < %s and stage in ('dispatched', 'in_hand')", wanted.overdue)
     if wanted.merged_into is not None:
         where.add("merged_into = %s", wanted.merged_into)
     if wanted.pending:
@@ -374,6 +443,12 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("repeat_of is not null")
     if wanted.several:
         where.add("reports > 1 and stage <> 'merged'")
+    if wanted.linked_to is not None:
+        where.add("linked_to = %s", wanted.linked_to)
+    if wanted.campaign is not None:
+        belonging(where, wanted.campaign)
+    if wanted.asset:
+        where.add("asset = %s", wanted.asset)
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any
+from typing import Any, LiteralString
 
 import shapely
 from psycopg.rows import class_row
 
-from zhongshu.core.dispatch import DutyRule, Window
+from zhongshu.core.dispatch import DutyRule, Lead, Window
 from zhongshu.core.grid import Area, Level
 from zhongshu.core.values import AreaId, Name, Span, UnitId
 from zhongshu.store.db import Tx
@@ -226,7 +226,7 @@ def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
 def duty_rules(tx: Tx) -> list[DutyRule]:
     rows = tx.execute(
         "select id, category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority,"
-        " auto, valid_from, valid_until, catalogue from duty_rules order by id"
+        " auto, valid_from, valid_until, catalogue, lead, owner from duty_rules order by id"
     ).fetchall()
     return [
         DutyRule(
@@ -234,10 +234,10 @@ def duty_rules(tx: Tx) -> list[DutyRule]:
             hours=tuple(_window(window) for window in hours or ()), unit=unit,
             co_units=tuple(co_units), forbidden=frozenset(forbidden), clause=clause,
             priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until,
-            catalogue=catalogue,
+            catalogue=catalogue, lead=Lead(lead), owner=owner,
         )
         for id_, category, lo, hi, hours, unit, co_units, forbidden, clause, priority, auto,
-        valid_from, valid_until, catalogue in rows
+        valid_from, valid_until, catalogue, lead, owner in rows
     ]  # fmt: skip
 
 
@@ -246,17 +246,37 @@ def add_duty_rule(tx: Tx, rule: DutyRule) -> None:
     of the catalogue it names, or of the one in force.
     """
     tx.execute(
-        "insert into duty_rules (category, area_lo, area_hi, hours, unit, co_units, forbidden,"
-        " clause, priority, auto, valid_from, valid_until, catalogue)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, ("
-        "   select version from catalogue_terms where withdrawn_at is null"
-        "   and valid_from <= current_date order by valid_from desc, id desc limit 1)))",
-        (
-            rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
-            json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
-            list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
-            rule.valid_from, rule.valid_until, rule.catalogue,
-        ),
+        f"insert into duty_rules ({_RULE}) values ({_VALUES})",
+        _rule_row(rule),
+    )
+
+
+def change_duty_rule(tx: Tx, rule: DutyRule) -> bool:
+    """Write a duty rule that is there anew; say whether there is one of its identity."""
+    done = tx.execute(
+        f"update duty_rules set ({_RULE}) = ({_VALUES}) where id = %s",
+        (*_rule_row(rule), rule.id),
+    )
+    return done.rowcount == 1
+
+
+_RULE: LiteralString = (
+    "category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority, auto,"
+    " valid_from, valid_until, lead, owner, catalogue"
+)
+_VALUES: LiteralString = (
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, ("
+    " select version from catalogue_terms where withdrawn_at is null"
+    " and valid_from <= current_date order by valid_from desc, id desc limit 1))"
+)
+
+
+def _rule_row(rule: DutyRule) -> tuple[Any, ...]:
+    return (
+        rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
+        json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
+        list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
+        rule.valid_from, rule.valid_until, rule.lead, rule.owner, rule.catalogue,
     )  # fmt: skip
 
 

@@ -83,6 +83,12 @@ class Database:
             yield tx
 
     @contextmanager
+    def trying(self) -> Generator[Tx]:
+        """Yield a transaction that is rolled back at its end: what would be, without being."""
+        with self._pool.connection() as connection, connection.transaction(force_rollback=True):
+            yield connection
+
+    @contextmanager
     def reading(self) -> Generator[Tx]:
         """Yield a connection for one statement that stands alone (no transaction is opened)."""
         with self._pool.connection() as connection:

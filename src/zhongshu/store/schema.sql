@@ -3,6 +3,7 @@
 -- sequences
 accounts_id_seq as bigint start 1 by 1
 areas_id_seq as bigint start 1 by 1
+campaigns_id_seq as bigint start 1 by 1
 case_id as bigint start 1 by 1
 catalogue_terms_id_seq as bigint start 1 by 1
 categories_id_seq as bigint start 1 by 1
@@ -68,6 +69,27 @@ backdrops.shape jsonb not null
 calendar_days.day date not null
 calendar_days.kind text not null
 calendar_days.name text not null default ''::text
+campaign_cases.campaign bigint not null
+campaign_cases.case_id bigint not null
+campaign_cases.joined boolean not null
+campaign_cases.reason text not null default ''::text
+campaign_cases.at timestamp with time zone not null
+campaign_cases.account bigint
+campaigns.id bigint not null identity d
+campaigns.name_zh text not null
+campaigns.name_en text not null default ''::text
+campaigns.purpose text not null default ''::text
+campaigns.since timestamp with time zone not null
+campaigns.until timestamp with time zone not null
+campaigns.areas bigint[] not null default '{}'::bigint[]
+campaigns.categories text[] not null default '{}'::text[]
+campaigns.units bigint[] not null default '{}'::bigint[]
+campaigns.lead bigint
+campaigns.state text not null default 'draft'::text
+campaigns.steps jsonb not null default '[]'::jsonb
+campaigns.summary text not null default ''::text
+campaigns.frozen jsonb
+campaigns.version integer not null default 1
 cases.id bigint not null
 cases.number text not null
 cases.stage text not null
@@ -112,6 +134,9 @@ cases.exempted boolean not null default false
 cases.repeat_of bigint
 cases.next_at timestamp with time zone
 cases.condition smallint
+cases.asset text
+cases.linked_to bigint
+cases.leads boolean not null default false
 catalogue_terms.id bigint not null identity a
 catalogue_terms.version integer not null
 catalogue_terms.valid_from date not null
@@ -163,7 +188,7 @@ duty_rules.category text not null default ''::text
 duty_rules.area_lo bigint
 duty_rules.area_hi bigint
 duty_rules.hours jsonb
-duty_rules.unit bigint not null
+duty_rules.unit bigint
 duty_rules.co_units bigint[] not null default '{}'::bigint[]
 duty_rules.forbidden bigint[] not null default '{}'::bigint[]
 duty_rules.clause text not null default ''::text
@@ -172,6 +197,8 @@ duty_rules.auto boolean not null default false
 duty_rules.valid_from date not null default '0001-01-01'::date
 duty_rules.valid_until date
 duty_rules.catalogue integer
+duty_rules.lead text not null default 'unit'::text
+duty_rules.owner bigint
 facts.id bigint not null identity a
 facts.tx xid8 not null default pg_current_xact_id()
 facts.case_id bigint not null
@@ -347,6 +374,16 @@ assets: assets_state_check CHECK ((state = ANY (ARRAY['good'::text, 'damaged'::t
 backdrops: backdrops_pkey PRIMARY KEY (kind)
 calendar_days: calendar_days_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
 calendar_days: calendar_days_pkey PRIMARY KEY (day)
+campaign_cases: campaign_cases_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+campaign_cases: campaign_cases_campaign_fkey FOREIGN KEY (campaign) REFERENCES campaigns(id)
+campaign_cases: campaign_cases_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+campaign_cases: campaign_cases_pkey PRIMARY KEY (campaign, case_id)
+campaigns: campaigns_check CHECK ((until > since))
+campaigns: campaigns_check1 CHECK (((state = 'reported'::text) = (frozen IS NOT NULL)))
+campaigns: campaigns_lead_fkey FOREIGN KEY (lead) REFERENCES units(id)
+campaigns: campaigns_pkey PRIMARY KEY (id)
+campaigns: campaigns_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'running'::text, 'ended'::text, 'reported'::text])))
+cases: cases_asset_fkey FOREIGN KEY (asset) REFERENCES assets(code)
 cases: cases_check CHECK (((lon IS NULL) = (lat IS NULL)))
 cases: cases_check1 CHECK (((area IS NULL) = (area_code IS NULL)))
 cases: cases_check2 CHECK (((stage = 'merged'::text) = (merged_into IS NOT NULL)))
@@ -354,6 +391,7 @@ cases: cases_check3 CHECK (((stage = 'merged'::text) = (before_merge IS NOT NULL
 cases: cases_check4 CHECK ((merged_into IS DISTINCT FROM id))
 cases: cases_condition_check CHECK ((condition >= 1))
 cases: cases_confirmation_check CHECK ((confirmation = ANY (ARRAY['confirmed'::text, 'denied'::text])))
+cases: cases_linked_to_fkey FOREIGN KEY (linked_to) REFERENCES cases(id)
 cases: cases_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES cases(id)
 cases: cases_outcome_check CHECK ((outcome = ANY (ARRAY['solved'::text, 'stage_result'::text, 'explained'::text, 'cannot'::text, 'not_as_reported'::text])))
 cases: cases_pkey PRIMARY KEY (id)
@@ -363,6 +401,7 @@ cases: cases_satisfied_check CHECK (((satisfied >= 1) AND (satisfied <= 5)))
 cases: cases_stage_check CHECK ((stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text, 'closed'::text, 'rejected'::text, 'merged'::text])))
 cases: cases_version_check CHECK ((version >= 1))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
+cases: nobody_leads_himself CHECK ((linked_to IS DISTINCT FROM id))
 cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
 cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
 catalogue_terms: catalogue_terms_pkey PRIMARY KEY (id)
@@ -385,8 +424,11 @@ contacts: contacts_check CHECK (((erased_at IS NULL) = (ciphertext IS NOT NULL))
 contacts: contacts_kind_check CHECK ((kind = ANY (ARRAY['phone'::text, 'email'::text, 'words'::text])))
 contacts: contacts_pkey PRIMARY KEY (id)
 contacts: contacts_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+duty_rules: a_rule_names_its_lead CHECK (((lead = 'unit'::text) = (unit IS NOT NULL)))
 duty_rules: duty_rules_catalogue_fkey FOREIGN KEY (catalogue) REFERENCES catalogues(version)
 duty_rules: duty_rules_check CHECK (((area_lo IS NULL) = (area_hi IS NULL)))
+duty_rules: duty_rules_lead_check CHECK ((lead = ANY (ARRAY['unit'::text, 'owner'::text, 'maintainer'::text])))
+duty_rules: duty_rules_owner_fkey FOREIGN KEY (owner) REFERENCES units(id)
 duty_rules: duty_rules_pkey PRIMARY KEY (id)
 duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
@@ -472,12 +514,18 @@ CREATE INDEX assets_place ON public.assets USING btree (lat, lon)
 CREATE INDEX assets_tile ON public.assets USING btree (tile, category)
 CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
 CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
+CREATE INDEX campaign_cases_case ON public.campaign_cases USING btree (case_id)
+CREATE UNIQUE INDEX campaign_cases_pkey ON public.campaign_cases USING btree (campaign, case_id)
+CREATE UNIQUE INDEX campaigns_pkey ON public.campaigns USING btree (id)
+CREATE INDEX campaigns_since ON public.campaigns USING btree (since DESC, id DESC)
 CREATE INDEX cases_area ON public.cases USING btree (area_code, reported_at DESC) INCLUDE (id, unit, involved)
+CREATE INDEX cases_asset ON public.cases USING btree (asset, reported_at DESC, id DESC) WHERE (asset IS NOT NULL)
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
 CREATE INDEX cases_held ON public.cases USING btree (held_at) WHERE (held_at IS NOT NULL)
 CREATE INDEX cases_involved ON public.cases USING gin (involved) WHERE (involved <> '{}'::bigint[])
+CREATE INDEX cases_linked ON public.cases USING btree (linked_to) WHERE (linked_to IS NOT NULL)
 CREATE INDEX cases_merged ON public.cases USING btree (merged_into) WHERE (merged_into IS NOT NULL)
 CREATE INDEX cases_newest ON public.cases USING btree (reported_at DESC, id DESC)
 CREATE INDEX cases_open ON public.cases USING btree (due_at, id) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
@@ -504,6 +552,7 @@ CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
 CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
+CREATE INDEX facts_sent ON public.facts USING btree (at) WHERE (kind = ANY (ARRAY['case:dispatched'::text, 'case:returned'::text]))
 CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
 CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
@@ -527,7 +576,7 @@ CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
 CREATE INDEX posts_unit ON public.posts USING btree (unit)
 CREATE INDEX procedures_case ON public.procedures USING btree (case_id)
 CREATE INDEX procedures_due ON public.procedures USING btree (due_at) WHERE ((ended_at IS NULL) AND (late_at IS NULL))
-CREATE UNIQUE INDEX procedures_once ON public.procedures USING btree (case_id, kind) WHERE (kind = ANY (ARRAY['appeal'::text, 'dispute'::text]))
+CREATE UNIQUE INDEX procedures_once ON public.procedures USING btree (case_id, kind) WHERE (kind = 'appeal'::text)
 CREATE UNIQUE INDEX procedures_one_open ON public.procedures USING btree (case_id, kind) WHERE ((ended_at IS NULL) AND (kind <> ALL (ARRAY['assist'::text, 'call'::text])))
 CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) WHERE (ended_at IS NULL)
 CREATE UNIQUE INDEX procedures_pkey ON public.procedures USING btree (id)

@@ -32,7 +32,7 @@ grant usage on sequence case_id, report_id, procedures_id_seq to zhongshu_staff,
 grant select on
     settings, levels, areas, units, catalogues, categories, conditions, category_map,
     calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
-    catalogue_terms, city_facts, same_rules
+    catalogue_terms, city_facts, same_rules, campaigns, campaign_cases
     to zhongshu_staff, zhongshu_city;
 grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang) on accounts to zhongshu_staff, zhongshu_city;

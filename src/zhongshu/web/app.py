@@ -20,15 +20,18 @@ from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
 from zhongshu.web.api import (
     assets,
+    campaigns,
     cases,
     casework,
     catalogue,
     city,
     field,
+    joint,
     notices,
     procedures,
     process,
     reports,
+    responsibility,
     same,
     views,
 )
@@ -36,11 +39,14 @@ from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
+from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, wall, workshop
 from zhongshu.web.pages import field as field_pages
+from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import process as process_pages
+from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
 
@@ -75,7 +81,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, cases, casework, field, process, assets, catalogue, same, notices, procedures,
-        views, city,
+        responsibility, joint, campaigns, views, city,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -92,6 +98,9 @@ def create_app(hub: Hub) -> FastAPI:
         inbox,
         ladder,
         proceedings,
+        responsibility_pages,
+        joint_pages,
+        campaign_pages,
         signin,
     ):
         app.include_router(part.router)

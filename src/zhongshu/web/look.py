@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from zhongshu.core.access import Permission
 from zhongshu.core.calendar import UnreadableLimit, parse_limit
+from zhongshu.core.campaigns import Campaign
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
 from zhongshu.web.vocabulary import LIMITS, WORDS
@@ -106,6 +107,8 @@ def environment() -> Environment:
         "words_of": _words_of,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
+        "last_day": _last_day,
+        "last_moment": _last_moment,
     }
     env.globals.update(made)
     filters: dict[str, Any] = {
@@ -147,6 +150,17 @@ def _word(context: Context, family: str, key: str) -> str:
 def _words_of(context: Context, family: str) -> dict[str, str]:
     """Return all words of a family, for a script that shows values it does not know yet."""
     return {key: said(text, context["lang"]) for key, text in WORDS[family].items()}
+
+
+def _last_moment(context: Context, until: datetime) -> str:
+    """Return the last day of what goes on until before a moment."""
+    zone: ZoneInfo = context["zone"]
+    return f"{(until - timedelta(seconds=1)).astimezone(zone):%Y-%m-%d}"
+
+
+@pass_context
+def _last_day(context: Context, campaign: Campaign) -> str:
+    return _last_moment(context, campaign.until)
 
 
 @pass_context

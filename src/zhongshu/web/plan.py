@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 import shapely
 
@@ -42,14 +43,12 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
 
     def path(shape: shapely.Geometry) -> str:
         kept = shapely.simplify(shape, 0.5 / scale / _METRE_DEGREES)
-        rings = [
-            ring
-            for part in shapely.get_parts(kept)
-            for ring in (part.exterior, *part.interiors)
-            if part.geom_type == "Polygon"
-        ]
-        drawn = [[at(x, y) for x, y in ring.coords[:-1]] for ring in rings]
-        return "".join(f"M{' '.join(f'{x},{y}' for x, y in ring)}Z" for ring in drawn)
+        solid = [part for part in shapely.get_parts(kept) if part.geom_type == "Polygon"]
+        rings = [ring for part in solid for ring in (part.exterior, *part.interiors)]
+        return "".join(
+            "M" + " ".join(f"{x},{y}" for x, y in starmap(at, ring.coords[:-1])) + "Z"
+            for ring in rings
+        )
 
     inside = {area: shapely.point_on_surface(shape) for area, shape in shaped.items()}
     return Plan(

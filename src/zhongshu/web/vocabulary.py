@@ -22,6 +22,7 @@ ACTS: Mapping[str, str] = {
     "return": N_("Return"), "handle": N_("Report as handled"), "pass": N_("Check: done"),
     "fail": N_("Check: not done"), "close": N_("Close"), "reopen": N_("Reopen"),
     "merge": N_("Merge"), "unmerge": N_("Undo the merge"), "split": N_("Split off a report"),
+    "link": N_("Link to a leading case"), "unlink": N_("Take apart"),
     "rate": N_("Rate"), "note": N_("Note"),
 }  # fmt: skip
 OUTCOMES: Mapping[str, str] = {
@@ -39,6 +40,8 @@ KINDS: Mapping[str, str] = {
     "case:reopened": N_("Reopened"), "case:rated": N_("Rated"), "case:merged": N_("Merged"),
     "case:unmerged": N_("Merge undone"), "case:absorbed": N_("Took in another case"),
     "case:released": N_("Released a merged case"), "case:split": N_("Report split off"),
+    "case:linked": N_("Linked: shares the clock of"), "case:unlinked": N_("Taken apart: own clock again"),
+    "case:led": N_("Another case shares its clock"), "clock:shared": N_("The shared clock has moved"),
     "case:noted": N_("Note"), "case:overdue": N_("Deadline passed"),
     "clock:climbed": N_("A clock has moved on"), "procedure:moved": N_("Procedure"),
     "contact:revealed": N_("Contact looked at"), "contact:erased": N_("Contact erased"),
@@ -66,7 +69,7 @@ CLOCKS: Mapping[str, str] = {
 }  # fmt: skip
 CLOCK_STATES: Mapping[str, str] = {
     "running": N_("running"), "paused": N_("paused"), "folded": N_("rests, merged"),
-    "stopped": N_("stopped"),
+    "stopped": N_("stopped"), "shared": N_("shared with the leading case"),
 }  # fmt: skip
 RUNGS: Mapping[str, str] = {
     "warn": N_("70 % used"), "red": N_("90 % used"), "overdue": N_("overdue"),
@@ -105,8 +108,6 @@ ASKS: Mapping[str, str] = {
     "reason": N_("Reason"), "clause": N_("Clause"), "unit": N_("Unit"), "limit": N_("Limit"),
     "result": N_("Result"), "owner": N_("Who keeps it"), "plan": N_("Plan"),
     "next_step": N_("Next step"), "review_at": N_("To be reviewed on"), "until": N_("Until"),
-    "rating": N_("How good the help was (1 to 5)"), "level": N_("Level"),
-    "raise_reason": N_("Reason for raising it"),
 }  # fmt: skip
 CAUSES: Mapping[str, str] = {
     "not_ours": N_("not this unit's duty"), "no_power": N_("no power to act"),
@@ -249,6 +250,46 @@ OTHERS_STEPS: Mapping[str, str] = {
     "case:reported": N_("Somebody reported the matter first"), "case:joined": N_("Somebody else reported the same"),
     "case:imported": N_("The matter was taken over from the earlier system"),
 }  # fmt: skip
+#: Which condition of a duty rule spoke.
+SPOKE: Mapping[str, str] = {
+    "category": N_("the rule names this category"), "area": N_("the rule is for this area"),
+    "owner": N_("the rule names the owner of the thing"),
+    "to_owner": N_("the thing's owner is to handle it"),
+    "to_maintainer": N_("who maintains the thing is to handle it"),
+    "hours": N_("the rule is for these hours"), "clause": N_("a clause stands behind it"),
+    "fallback": N_("no closer rule fits: the fallback"),
+}  # fmt: skip
+#: Why one duty rule stands before the next.
+AHEAD: Mapping[str, str] = {
+    "ownership": N_("it goes by whose the thing is (the owner first, then the territory)"),
+    "category": N_("it names the category more closely"),
+    "owner": N_("it names the owner more closely"), "area": N_("its area is narrower"),
+    "hours": N_("it is bound to hours"), "priority": N_("its priority is higher"),
+    "age": N_("it is the older rule"),
+}  # fmt: skip
+
+CAMPAIGN_STATES: Mapping[str, str] = {
+    "draft": N_("in preparation"), "running": N_("under way"), "ended": N_("over"),
+    "reported": N_("reported on"),
+}  # fmt: skip
+CAMPAIGN_STEPS: Mapping[str, str] = {
+    "start": N_("Started"), "end": N_("Ended"), "report": N_("Reported on"),
+}  # fmt: skip
+CAMPAIGN_DO: Mapping[str, str] = {
+    "start": N_("Start it"), "end": N_("End it"), "report": N_("Report on it"),
+}  # fmt: skip
+PERIODS: Mapping[str, str] = {
+    "before": N_("Equally long before"), "during": N_("During"),
+    "after": N_("Thirty days after"),
+}  # fmt: skip
+PERIODS_SHORT: Mapping[str, str] = {
+    "before": N_("bef."), "during": N_("dur."), "after": N_("aft."),
+}  # fmt: skip
+MEASURES: Mapping[str, str] = {
+    "new": N_("Cases reported"), "closed": N_("of them closed"), "open": N_("of them still open"),
+    "overdue": N_("of them overdue"), "repeat": N_("of them repeated"),
+    "left_out": N_("Left out: merged or not accepted"),
+}  # fmt: skip
 
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -259,4 +300,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
     "catalogue_fact": CATALOGUE_FACTS, "tie": TIES, "audience": AUDIENCES, "notice": NOTICES,
     "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS,
+    "spoke": SPOKE, "ahead": AHEAD,
+    "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
+    "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 
-from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.cases import Filter, InCampaign, Key, Measure, Order, Period, Stage
 from zhongshu.core.grid import Area
 from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
@@ -16,14 +16,15 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats", "several",
+    "merged_into", "pending", "held", "repeats", "several", "asset", "linked_to", "campaign", "period",
+    "measure",
 )  # fmt: skip
 
 
 def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
     """Return the filter a query means; a word that cannot be read is refused by name."""
     area, cell = _area(query.get("area", ""), city)
-    merged = query.get("merged_into", "")
+    merged, led = query.get("merged_into", ""), query.get("linked_to", "")
     return Filter(
         text=query.get("text", "").strip()[:200],
         stages=_stages(query.get("stage", "")),
@@ -41,6 +42,9 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         held=yes(query.get("held", "")),
         repeats=yes(query.get("repeats", "")),
         several=yes(query.get("several", "")),
+        asset=query.get("asset", "").strip()[:60],
+        linked_to=number_id(led) if led else None,
+        campaign=_campaign(query, now),
     )
 
 
@@ -85,6 +89,23 @@ def limit(query: Mapping[str, str], *, default: int = 50, most: int = 200) -> in
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= most:
         raise BadField("limit", text, why=f"1 to {most}")
     return int(text)
+
+
+def _campaign(query: Mapping[str, str], now: datetime) -> InCampaign | None:
+    """Read which campaign, in which of its periods (`during`), counted by which measure."""
+    text, period, measure = (query.get(name, "") for name in ("campaign", "period", "measure"))
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise BadField("campaign", text, why="the number of a campaign; see /api/v1/campaigns")
+    if period and period not in list(Period):
+        raise BadField("period", period, why=f"one of: {', '.join(Period)}")
+    if measure and measure not in list(Measure):
+        raise BadField("measure", measure, why=f"one of: {', '.join(Measure)}")
+    return InCampaign(
+        id=int(text), period=Period(period or Period.DURING),
+        measure=Measure(measure) if measure else None, now=now,
+    )  # fmt: skip
 
 
 def yes(text: str) -> bool:

@@ -1,6 +1,6 @@
 """The case: its lifecycle, and when two reports speak of the same matter."""
 
-from zhongshu.core.cases.filter import Filter, Key, Order
+from zhongshu.core.cases.filter import Filter, InCampaign, Key, Measure, Order, Period
 from zhongshu.core.cases.lifecycle import (
     FIELDS,
     NEEDS_REASON,
@@ -33,11 +33,14 @@ __all__ = [
     "Case",
     "Confirmation",
     "Filter",
+    "InCampaign",
     "Key",
+    "Measure",
     "NotAllowed",
     "Order",
     "Outcome",
     "OwnCheck",
+    "Period",
     "ReasonMissing",
     "Stage",
     "allowed",

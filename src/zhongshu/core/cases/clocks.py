@@ -31,6 +31,7 @@ class ClockState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"  # keeps what is left, has no deadline
     FOLDED = "folded"  # the case is merged: the deadline stays, nobody is warned
+    SHARED = "shared"  # 捆绑计时: it shows the leading case's clock, which warns for both
     STOPPED = "stopped"
 
 
@@ -56,7 +57,8 @@ class Clock:
     running ones, or working ones where the limit is in wh or wd); ``left_s`` what was left
     when it last stood still. ``calendar`` is the code of the unit whose hours it keeps
     (empty: the city's). ``rungs`` are the moments of `RUNGS` while it runs; ``climbed``
-    counts those already passed.
+    counts those already passed. ``own`` is, on a clock that came from a leading case, the
+    clock the case had before: it is given back as it was.
     """
 
     kind: ClockKind
@@ -71,6 +73,7 @@ class Clock:
     extended: int = 0
     climbed: int = 0
     rungs: tuple[datetime, ...] = ()
+    own: Clock | None = None
 
     @property
     def next_at(self) -> datetime | None:
@@ -98,6 +101,7 @@ class Clock:
             "climbed": self.climbed, "rungs": [at.isoformat() for at in self.rungs],
             "due_at": self.due_at.isoformat() if self.due_at else None,
             "stopped_at": self.stopped_at.isoformat() if self.stopped_at else None,
+            "own": self.own.record() if self.own else None,
         }  # fmt: skip
         return {name: value for name, value in said.items() if value not in (None, "", 0, [])}
 
@@ -111,6 +115,7 @@ class Clock:
             left_s=said.get("left_s"), stopped_at=_moment(said.get("stopped_at")),
             extended=said.get("extended", 0), climbed=said.get("climbed", 0),
             rungs=tuple(datetime.fromisoformat(at) for at in said.get("rungs", ())),
+            own=cls.read(said["own"]) if "own" in said else None,
         )  # fmt: skip
 
 
@@ -138,6 +143,8 @@ class Tick(StrEnum):
     HELD = "held"  # 挂账 begins
     RESUMED = "resumed"  # … and ends
     EXTENDED = "extended"  # 延期
+    LINKED = "linked"  # 捆绑: to a leading case …
+    UNLINKED = "unlinked"  # … and apart again
 
 
 class Effect(StrEnum):
@@ -149,6 +156,10 @@ class Effect(StrEnum):
     FOLD = "fold"
     UNFOLD = "unfold"
     EXTEND = "extend"  # by the whole limit once more
+    SHARE = "share"  # show the leading case's clock; its own rests inside
+    GIVE_BACK = "give_back"  # its own again, exactly as it was
+    FOLLOW = "follow"  # show what has become of the leading case's clock
+    GO_ON = "go_on"  # run on by itself with the time the shared clock had left
 
 
 _K, _E = ClockKind, Effect
@@ -180,6 +191,18 @@ EFFECTS: Mapping[Tick, Mapping[ClockKind, Effect]] = MappingProxyType(
         Tick.HELD: {_K.HANDLE: _E.PAUSE, _K.WHOLE: _E.PAUSE},
         Tick.RESUMED: {_K.HANDLE: _E.RESUME, _K.WHOLE: _E.RESUME},
         Tick.EXTENDED: {_K.HANDLE: _E.EXTEND},
+        Tick.LINKED: {_K.HANDLE: _E.SHARE},
+        Tick.UNLINKED: {_K.HANDLE: _E.GIVE_BACK},
+    }
+)  # fmt: skip
+
+#: What a tick of the leading case does to the handling clocks of the cases linked to it. A tick
+#: not named does nothing to them; a leading case is not merged while others are linked to it.
+SHARED_EFFECTS: Mapping[Tick, Effect] = MappingProxyType(
+    {
+        Tick.DISPATCHED: _E.FOLLOW, Tick.DISPATCHED_AGAIN: _E.FOLLOW, Tick.RETURNED: _E.FOLLOW,
+        Tick.HELD: _E.FOLLOW, Tick.RESUMED: _E.FOLLOW, Tick.EXTENDED: _E.FOLLOW,
+        Tick.HANDLED: _E.GO_ON, Tick.REJECTED: _E.GO_ON,
     }
 )  # fmt: skip
 
@@ -187,13 +210,17 @@ EFFECTS: Mapping[Tick, Mapping[ClockKind, Effect]] = MappingProxyType(
 FITS: Mapping[Effect, frozenset[ClockState | None]] = MappingProxyType(
     {
         _E.START: frozenset({None, *ClockState}),
-        _E.STOP: frozenset({ClockState.RUNNING, ClockState.PAUSED}),
+        _E.STOP: frozenset({ClockState.RUNNING, ClockState.PAUSED, ClockState.SHARED}),
         _E.PAUSE: frozenset({ClockState.RUNNING}),
         _E.RESUME: frozenset({ClockState.PAUSED, ClockState.STOPPED}),
         _E.DROP: frozenset(ClockState),
         _E.FOLD: frozenset({ClockState.RUNNING}),
         _E.UNFOLD: frozenset({ClockState.FOLDED}),
         _E.EXTEND: frozenset({ClockState.RUNNING}),
+        _E.SHARE: frozenset({ClockState.RUNNING}),
+        _E.GIVE_BACK: frozenset({ClockState.SHARED, ClockState.RUNNING}),
+        _E.FOLLOW: frozenset({ClockState.SHARED}),
+        _E.GO_ON: frozenset({ClockState.SHARED}),
     }
 )
 
@@ -228,19 +255,37 @@ class Keeper:
 
     def after(
         self, clocks: tuple[Clock, ...], tick: Tick, at: datetime, *, work: Limit | None = None,
-        unit: str = "",
+        unit: str = "", lead: Clock | None = None,
     ) -> tuple[Clock, ...]:  # fmt: skip
         """Return the clocks after something happened.
 
         ``work`` is the limit of the work and ``unit`` the code of the unit it goes to: only
-        a handling clock that starts asks for them.
+        a handling clock that starts asks for them. ``lead`` is the handling clock of the
+        leading case, for one that is linked to it.
         """
+        return self._after(clocks, EFFECTS[tick], at, work, unit, lead)
+
+    def shared(
+        self, clocks: tuple[Clock, ...], tick: Tick, at: datetime, *, lead: Clock | None
+    ) -> tuple[Clock, ...]:
+        """Return the clocks of a linked case after something happened to the leading one, whose
+        handling clock is now ``lead``.
+        """
+        effect = SHARED_EFFECTS.get(tick)
+        if effect is None:
+            return clocks
+        return self._after(clocks, {ClockKind.HANDLE: effect}, at, None, "", lead)
+
+    def _after(
+        self, clocks: tuple[Clock, ...], effects: Mapping[ClockKind, Effect], at: datetime,
+        work: Limit | None, unit: str, lead: Clock | None,
+    ) -> tuple[Clock, ...]:  # fmt: skip
         kept = {clock.kind: clock for clock in clocks}
-        for kind, effect in EFFECTS[tick].items():
+        for kind, effect in effects.items():
             old = kept.get(kind)
             if (old.state if old else None) not in FITS[effect]:
                 continue
-            new = self._apply(effect, kind, old, at, work, unit)
+            new = self._apply(effect, kind, old, at, work, unit, lead)
             if new is None:
                 kept.pop(kind, None)
             else:
@@ -249,7 +294,7 @@ class Keeper:
 
     def _apply(
         self, effect: Effect, kind: ClockKind, old: Clock | None, at: datetime,
-        work: Limit | None, unit: str,
+        work: Limit | None, unit: str, lead: Clock | None,
     ) -> Clock | None:  # fmt: skip
         if effect is Effect.START:
             limit = work if kind is ClockKind.HANDLE else self.limits[kind]
@@ -264,7 +309,9 @@ class Keeper:
                 return replace(old, state=ClockState.RUNNING)
             case Effect.STOP:
                 left = self._left(old, at)
-                return replace(old, state=ClockState.STOPPED, stopped_at=at, left_s=left, rungs=())
+                return replace(
+                    old, state=ClockState.STOPPED, stopped_at=at, left_s=left, rungs=(), own=None
+                )
             case Effect.PAUSE:
                 left = self._left(old, at)
                 return replace(old, state=ClockState.PAUSED, left_s=left, due_at=None, rungs=())
@@ -272,6 +319,14 @@ class Keeper:
                 return self._resumed(old, at)
             case Effect.EXTEND:
                 return self._extended(old)
+            case Effect.SHARE:
+                return _showing(lead, own=old) or old
+            case Effect.GIVE_BACK:
+                return old.own or old
+            case Effect.FOLLOW:
+                return _showing(lead, own=old.own) or old
+            case Effect.GO_ON:
+                return self._gone_on(old, at)
 
     def _started(self, kind: ClockKind, limit: Limit, at: datetime, unit: str) -> Clock:
         code = unit if kind is ClockKind.HANDLE and unit in self.units else ""
@@ -286,6 +341,15 @@ class Keeper:
         """Let it run again. Time overdrawn stays overdrawn: it is late at once."""
         running = replace(old, state=ClockState.RUNNING, left_s=None, stopped_at=None)
         return self._until(running, max(at, self._moved(running, at, old.left_s or 0.0)))
+
+    def _gone_on(self, old: Clock, at: datetime) -> Clock:
+        """Let it run by itself. What the leading case was warned of is not said again, but that
+        it is overdue each case says for itself.
+        """
+        if old.due_at is None:
+            return self._resumed(old, at)
+        passed = min(sum(rung < at for rung in old.rungs), _LADDER.index(Rung.OVERDUE))
+        return replace(old, state=ClockState.RUNNING, climbed=passed)
 
     def _extended(self, old: Clock) -> Clock:
         assert old.due_at is not None
@@ -317,6 +381,11 @@ class Keeper:
     def hours(self, clock: Clock) -> Calendar:
         """Return the calendar a clock keeps."""
         return self._hours(clock.calendar)
+
+
+def _showing(lead: Clock | None, *, own: Clock | None) -> Clock | None:
+    """Return a clock that shows another's, and warns nobody itself; none where there is none."""
+    return replace(lead, state=ClockState.SHARED, own=own) if lead is not None else None
 
 
 def _working(clock: Clock) -> bool:

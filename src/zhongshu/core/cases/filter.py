@@ -17,13 +17,47 @@ class Order(StrEnum):
     DUE = "due"  # what expires first; without a deadline last
 
 
+class Period(StrEnum):
+    """A period a campaign is measured in."""
+
+    BEFORE = "before"  # the equally long one before
+    DURING = "during"
+    AFTER = "after"  # thirty days
+
+
+class Measure(StrEnum):
+    """What is counted of the cases reported in a period, as they stood at its end (or stand now,
+    where it is not over). Merged cases and those not accepted are left out of all but the last.
+    """
+
+    NEW = "new"
+    OPEN = "open"
+    OVERDUE = "overdue"
+    REPEAT = "repeat"  # of a case closed shortly before, of the same class at the same place
+    CLOSED = "closed"
+    LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCampaign:
+    """Asks for the cases of a campaign that a number of its comparison counts. ``now`` is the
+    moment a period that is not over is measured at.
+    """
+
+    id: int
+    period: Period = Period.DURING
+    measure: Measure | None = None
+    now: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Conditions joined by *and*; an empty one does not narrow.
 
     ``area`` is a subtree of the main chain, ``cell`` an area of a level that cuts
     across; ``overdue`` asks for cases late at that moment; ``pending`` for those with an open
-    procedure of that kind; ``several`` for those more than one report speaks of.
+    procedure of that kind; ``several`` for those more than one report speaks of; ``asset`` for
+    those about a thing; ``linked_to`` for those that share a leading case's clock.
     """
 
     text: str = ""
@@ -42,6 +76,9 @@ class Filter:
     held: bool = False
     repeats: bool = False
     several: bool = False
+    asset: str = ""
+    linked_to: CaseId | None = None
+    campaign: InCampaign | None = None
 
 
 @dataclass(frozen=True, slots=True)

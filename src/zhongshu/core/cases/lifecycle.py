@@ -60,6 +60,8 @@ class Act(StrEnum):
     MERGE = "merge"
     UNMERGE = "unmerge"
     SPLIT = "split"
+    LINK = "link"
+    UNLINK = "unlink"
     RATE = "rate"
     NOTE = "note"
 
@@ -127,6 +129,12 @@ TRANSITIONS: Mapping[tuple[Stage, Act], Stage | None] = MappingProxyType(
         **{(stage, Act.MERGE): Stage.MERGED for stage in _MERGEABLE},
         (Stage.MERGED, Act.UNMERGE): None,
         **{(stage, Act.SPLIT): stage for stage in OPEN},
+        # A case that no unit has yet goes to the leading case's unit, and is linked there.
+        (Stage.FILED, Act.LINK): Stage.DISPATCHED,
+        (Stage.DISPATCHED, Act.LINK): Stage.DISPATCHED,
+        (Stage.IN_HAND, Act.LINK): Stage.IN_HAND,
+        (Stage.DISPATCHED, Act.UNLINK): Stage.DISPATCHED,
+        (Stage.IN_HAND, Act.UNLINK): Stage.IN_HAND,
         **{(stage, Act.NOTE): stage for stage in Stage},
     }
 )
@@ -148,6 +156,8 @@ _KIND: Mapping[Act, Kind] = MappingProxyType(
         Act.MERGE: Kind.MERGED,
         Act.UNMERGE: Kind.UNMERGED,
         Act.SPLIT: Kind.SPLIT,
+        Act.LINK: Kind.LINKED,
+        Act.UNLINK: Kind.UNLINKED,
         Act.RATE: Kind.RATED,
         Act.NOTE: Kind.NOTED,
     }
@@ -169,6 +179,9 @@ class Case:
     ``repeat_of`` is a case closed shortly before, of the same class at the same place.
     ``condition`` is the number of the filing condition somebody chose within its category;
     without one the first applies that fits the hazard.
+    ``asset`` is the code of the thing it is about. ``linked_to`` is the leading case whose
+    handling clock it shares (捆绑计时), or shared until its own work was done; ``leads`` says
+    that others were linked to this one.
     """
 
     id: CaseId
@@ -211,6 +224,9 @@ class Case:
     held_at: datetime | None = None
     exempted: bool = False
     repeat_of: CaseId | None = None
+    asset: str | None = None
+    linked_to: CaseId | None = None
+    leads: bool = False
     version: int = 0
 
     @property
@@ -232,6 +248,7 @@ FRESH_START: Data = MappingProxyType(
         "unit": None, "outcome": None, "confirmation": None, "dispatched_at": None,
         "due_at": None, "handled_at": None, "handled_by": None, "checked_by": None,
         "closed_at": None, "overdue_at": None, "returns": 0, "returned_by": None,
+        "linked_to": None,
     }
 )  # fmt: skip
 
@@ -361,6 +378,8 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
             return {"before_merge": case.stage}
         case Act.UNMERGE:
             return {"before_merge": None, "merged_into": None}
+        case Act.UNLINK:
+            return {"linked_to": None}
         case _:
             return {}
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from zhongshu.core.access import NEEDS, Actor, Forbidden, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
-from zhongshu.core.facts import By
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse, photos, same
+from zhongshu.flow import acts, browse, photos, same, things
+from zhongshu.flow.bulk import through
 from zhongshu.flow.city import City
 from zhongshu.flow.once import once
 from zhongshu.store import cases as store
@@ -36,9 +36,10 @@ Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 
 #: Which fields an act reads, for programs that draw their own buttons.
 FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.LOCATE: ("lon", "lat", "datum", "address"), Act.CLASSIFY: ("category", "condition"),
-    Act.FILE: ("category", "condition"), Act.DISPATCH: ("unit", "condition"), Act.HANDLE: ("outcome", "note"),
-    Act.MERGE: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
+    Act.LOCATE: ("lon", "lat", "datum", "address", "asset"),
+    Act.CLASSIFY: ("category", "condition", "asset"), Act.FILE: ("category", "condition", "asset"),
+    Act.DISPATCH: ("unit", "condition"), Act.HANDLE: ("outcome", "note"), Act.MERGE: ("into",),
+    Act.LINK: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
 #: What the photos of an act show, where they do not say it themselves.
@@ -48,6 +49,7 @@ _STEPS: dict[Act, str] = {Act.HANDLE: "after"}
 class ActIn(BaseModel):
     """What comes with an act; `version` refuses it (409) when the case has moved on. `done_at`
     is when it was done by a device that had no net; photos come with the act or not at all.
+    `asset` is the code of the thing the case is about; `-` says that it is about none.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,6 +71,7 @@ class ActIn(BaseModel):
     outcome: str | None = None
     into: str | None = None
     report: str | None = None
+    asset: str | None = None
 
 
 @router.get("/cases", response_model=dict[str, Any])
@@ -160,7 +163,7 @@ def cell(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("code", "")
     text = "" if value is None else ",".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
@@ -190,10 +193,13 @@ def case(number: str, actor: Reader, hub: TheHub) -> Response:
     """Return a case with the acts that may be done to it now, and where to send them."""
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
-    return answer(with_acts(found, actor, hub.city()))
+        waits = acts.parts_open(tx, found)
+    return answer(with_acts(found, actor, hub.city(), parts_open=waits))
 
 
-def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
+def with_acts(
+    found: Case, actor: Actor, city: City, *, parts_open: bool = False
+) -> dict[str, Any]:  # fmt: skip
     return {
         **browse.as_json(found, city),
         "acts": [
@@ -201,7 +207,7 @@ def with_acts(found: Case, actor: Actor, city: City) -> dict[str, Any]:
                 "act": act, "href": f"/api/v1/cases/{found.number}/acts/{act.value}",
                 "fields": [*FIELDS.get(act, ()), *(("reason",) if act in NEEDS_REASON else ())],
             }
-            for act in browse.acts_for(found, actor)
+            for act in browse.acts_for(found, actor, parts_open=parts_open)
         ],
     }  # fmt: skip
 
@@ -242,7 +248,8 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
-    work = city.work(found, at=hub.clock())
+        asset = things.of(tx, found)
+    work = city.work(found, at=hub.clock(), asset=asset)
     if work is None or work.pick is None:
         return {"unit": None, "reasons": []}
     unit, second = city.units.get(work.pick.unit), work.pick.runner_up
@@ -272,7 +279,7 @@ def do(
         def act_once() -> dict[str, Any]:
             after = done(tx, hub, actor, number, what, form)
             photos.keep(tx, after.id, taken)
-            return with_acts(after, actor, city)
+            return with_acts(after, actor, city, parts_open=acts.parts_open(tx, after))
 
         said = once(
             tx, actor.account, idempotency_key, sent(number, act, body), at=now, do=act_once
@@ -282,23 +289,15 @@ def do(
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
     """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # These lock two cases, in an order of their own; both have to be in sight.
-    alone = what not in (Act.MERGE, Act.UNMERGE)
-    if what is Act.MERGE and form.into is not None:
-        browse.seen(tx, actor.sight, form.into)
+    # An act of two cases locks both, in an order of its own; both have to be in sight.
+    alone = what not in {*acts.OF_TWO, Act.UNMERGE}
     found = browse.case(tx, actor.sight, number, lock=alone)
+    if what in acts.OF_TWO and form.into is not None:
+        browse.seen(tx, actor.sight, form.into)
     return acts.act(
-        tx, hub.city(), found if alone else found.id, what, by=by(actor, what, found),
+        tx, hub.city(), found if alone else found.id, what, by=through(actor, what, found),
         at=hub.clock(), form=form,
     )  # fmt: skip
-
-
-def by(actor: Actor, what: Act, found: Case) -> By:
-    """Return who acts, through the post that allows it here; or refuse."""
-    post = actor.acting(NEEDS[what], area_code=found.area_code, unit=found.unit)
-    if post is None:
-        raise Forbidden("permission", NEEDS[what].value)
-    return By(account=actor.account, post=post)
 
 
 def form_of(body: ActIn, city: City) -> acts.Form:
@@ -321,6 +320,7 @@ def form_of(body: ActIn, city: City) -> acts.Form:
         outcome=_outcome(body.outcome),
         into=browse.number_id(body.into) if body.into else None,
         report=_report(body.report),
+        asset=None if not body.asset else "" if body.asset == "-" else body.asset.strip()[:60],
     )
 
 

@@ -10,6 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
+from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Case
 from zhongshu.core.procedures import PATHS, Move, NoSuchMove, Procedure, ProcedureKind
 from zhongshu.core.values import UnitId
@@ -29,7 +30,9 @@ Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 
 
 class SaidIn(BaseModel):
-    """What a step of a procedure says; which fields it needs, the list of procedures tells."""
+    """What a step of a procedure says; which fields it needs, the list of procedures tells.
+    `within` is a limit (`0.5uh`, `1wd`) that stands for an `until`, counted by the unit's hours.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,6 +49,7 @@ class SaidIn(BaseModel):
     rating: int | None = None
     photos: list[PhotoIn] = []
     level: int | None = None
+    within: str = ""
 
 
 @router.get("/cases/{number}/clocks")
@@ -125,7 +129,7 @@ def begun(
     except ValueError:
         raise BadField("kind", kind, why=f"one of: {', '.join(ProcedureKind)}") from None
     case = browse.case(tx, actor.sight, number, lock=True)
-    spoken = said(body, city)
+    spoken = said(body, city, now=hub.clock())
     level = proceedings.level_asked(what, Move.OPEN, None, spoken)
     by = proceedings.post_for(actor, PATHS[what, "", Move.OPEN], case, None, level)
     return proceedings.begin(
@@ -148,7 +152,7 @@ def taken(
         raise BadField("procedure", identity, why="the case has no procedure of this number")
     if path is None:
         raise NoSuchMove("procedure", procedure.kind, state=procedure.state, move=what.value)
-    spoken = said(body, city)
+    spoken = said(body, city, now=hub.clock())
     level = proceedings.level_asked(procedure.kind, what, procedure, spoken)
     return proceedings.take(
         tx, city, case, identity, what,
@@ -166,16 +170,19 @@ def unit_of(body: SaidIn, city: City) -> UnitId | None:
     return unit.id
 
 
-def said(body: SaidIn, city: City) -> dict[str, Any]:
+def said(body: SaidIn, city: City, *, now: datetime) -> dict[str, Any]:
     """Return what was said, cleaned: texts cut to a length, moments with their offset."""
     given: dict[str, Any] = {
         name: value.strip()[:2000] if isinstance(value, str) else value
-        for name, value in body.model_dump(exclude={"unit", "photos"}).items()
+        for name, value in body.model_dump(exclude={"unit", "within", "photos"}).items()
         if value not in (None, "")
     }
     for name in ("review_at", "until"):
         if name in given:
             given[name] = _moment(name, given[name], city)
+    if body.within and "until" not in given:
+        limit = parse_limit(body.within, field="within")
+        given["until"] = due(city.hours(unit_of(body, city)), now, limit).isoformat()
     if not 1 <= given.get("rating", 1) <= 5:
         raise BadField("rating", given["rating"], why="1 to 5")
     return given

@@ -38,7 +38,8 @@ class ReportIn(BaseModel):
     """One report. Coordinates are in `datum`: wgs84, cgcs2000, gcj02 or bd09.
 
     `joins` says what the reporter chose of `/matters/near`: the number of a case, or “own” for
-    a matter of its own; left out, the rule decides.
+    a matter of its own; left out, the rule decides. `asset` is the code on the thing it is
+    about: its place and class count where the report says none.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,6 +58,7 @@ class ReportIn(BaseModel):
     key: str | None = None
     joins: str = ""
     photos: list[PhotoIn] = []
+    asset: str | None = None
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -66,6 +68,7 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
         datum=body.datum, address=body.address, category=body.category, contact=body.contact,
         lang="en" if body.lang == "en" else "zh", source=source, key=key or body.key,
         joins=body.joins,
+        asset=body.asset or None,
     )  # fmt: skip
 
 

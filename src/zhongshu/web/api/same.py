@@ -14,6 +14,7 @@ from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.intake import Draft, read
 from zhongshu.flow import same
 from zhongshu.flow.city import City
+from zhongshu.store.db import Tx
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.problems import BadField
 
@@ -104,16 +105,16 @@ def rules(hub: TheHub, _: Reader) -> list[dict[str, Any]]:
 @router.put("/same-rules")
 def set_rule(hub: TheHub, _: Writer, body: RuleIn) -> dict[str, Any]:
     """Set the rule for a beginning of a code; it holds from the next report on."""
-    rule = changed_rule(hub.city(), body)
     with hub.db.transaction() as tx:
+        rule = changed_rule(tx, body)
         same.set_rule(tx, hub.city(), body.category, rule, at=hub.clock())
     return {"category": body.category, "own": True, **asdict(rule)}
 
 
-def changed_rule(city: City, body: RuleIn) -> SameRule:
+def changed_rule(tx: Tx, body: RuleIn) -> SameRule:
     """Return the rule that holds now for a beginning of a code, with what was sent changed."""
     said = body.model_dump(exclude={"category"}, exclude_none=True)
-    return replace(city.same.of(body.category), **said)
+    return replace(same.rule_now(tx, body.category), **said)
 
 
 @router.delete("/same-rules")

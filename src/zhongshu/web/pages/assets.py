@@ -10,8 +10,10 @@ from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.assets import AssetState
+from zhongshu.core.cases import Filter, Order
 from zhongshu.flow import browse
 from zhongshu.store import assets as store
+from zhongshu.store import cases
 from zhongshu.web import wanted
 from zhongshu.web.api.assets import asset_filter
 from zhongshu.web.guard import Needs, TheHub
@@ -43,11 +45,19 @@ def assets(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 @router.get("/assets/{code}")
 def asset(request: Request, hub: TheHub, actor: Reader, code: str) -> Response:
-    """Show one asset and the cases of its class around it."""
+    """Show one asset, the cases about it, and those of its class around it."""
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         found = store.get(tx, code)
         if found is None:
             raise NotFound("asset", code)
-        around = browse.around(tx, city, actor.sight, found.place, found.category)
-    return page(request, "asset.html", {"asset": found, "around": around})
+        about = browse.listing(
+            tx, actor.sight, Filter(asset=code), order=Order.NEWEST, after=None, limit=20
+        )
+        count = cases.count(tx, actor.sight, Filter(asset=code))
+        near = browse.around(tx, city, actor.sight, found.place, found.category)
+    around = [(case, metres) for case, metres in near if case.asset != code]
+    return page(
+        request, "asset.html",
+        {"asset": found, "about": about.cases, "count": count, "around": around},
+    )  # fmt: skip

@@ -15,15 +15,16 @@ from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
-from zhongshu.core.procedures import LEVELS, PATHS, Move
+from zhongshu.core.procedures import ARRIVE_WITHIN, LEVELS, PATHS, Move
 from zhongshu.flow import browse, contacts, proceedings, views
 from zhongshu.flow.acts import Cause
+from zhongshu.flow.bulk import through
 from zhongshu.store import cases as store
 from zhongshu.store import vault
 from zhongshu.store import views as kept_views
 from zhongshu.web import wanted
 from zhongshu.web.api import views as views_api
-from zhongshu.web.api.cases import ActIn, by, done, form_of
+from zhongshu.web.api.cases import ActIn, done, form_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page
@@ -140,7 +141,7 @@ def reveal(
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         shown = contacts.reveal(
-            tx, found, contact_id, key=hub.key, by=by(actor, Act.NOTE, found),
+            tx, found, contact_id, key=hub.key, by=through(actor, Act.NOTE, found),
             purpose=Purpose.CALL_BACK, at=hub.clock(),
         )  # fmt: skip
     return page(request, "contact.html", {"shown": shown, "number": number})
@@ -227,6 +228,7 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dic
     case = sheet.case
     return {
         "NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome, "PATHS": PATHS, "Move": Move,
+        "ARRIVE_WITHIN": ARRIVE_WITHIN,
         "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
         "beginnings": proceedings.beginnings(case, actor, at=now),
         "levels": proceedings.levels_for(case, actor), "LEVELS": LEVELS,

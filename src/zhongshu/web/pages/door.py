@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core import pictures
 from zhongshu.core.access import Actor, Duty, NotFound, Sight
+from zhongshu.core.assets import Asset
 from zhongshu.core.cases import Act
 from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.catalogue import DOOR_GROUPS, danger_in
@@ -18,7 +19,7 @@ from zhongshu.core.intake import Channel, Draft, read, typed_code
 from zhongshu.core.values import Refused
 from zhongshu.flow import acts, browse, same, waiting
 from zhongshu.flow.intake import Receipt
-from zhongshu.store import reports, vault
+from zhongshu.store import assets, reports, vault
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -28,11 +29,12 @@ from zhongshu.web.vocabulary import OTHERS_STEPS
 router = APIRouter(include_in_schema=False)
 Public = Annotated[Actor | None, Depends(Anybody())]
 MOST_PHOTOS = 3
-_EMPTY = {
-    "text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": "", "held": "",
-}  # fmt: skip
 #: Bytes of the key a form carries, so that pressing twice sends one report.
 _TOKEN_BYTES = 12
+_EMPTY = {
+    "text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": "", "held": "",
+    "asset": "",
+}  # fmt: skip
 
 
 @router.get("/")
@@ -43,8 +45,9 @@ def home(request: Request, _: Public) -> Response:
 
 @router.get("/report")
 @router.get("/en/report")
-def form(request: Request, hub: TheHub, _: Public) -> Response:
-    said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex()}
+def form(request: Request, hub: TheHub, _: Public, asset: str = "") -> Response:
+    """Show the form; a plate's code in the address (as its QR has it) says what it is about."""
+    said = {**_EMPTY, "token": hub.random(_TOKEN_BYTES).hex(), "asset": asset[:60]}
     return _form(request, said)
 
 
@@ -56,14 +59,15 @@ async def report(
     address: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
     lat: Annotated[str, Form()] = "", contact: Annotated[str, Form()] = "",
     token: Annotated[str, Form()] = "", joins: Annotated[str, Form()] = "",
-    held: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
+    held: Annotated[str, Form()] = "", asset: Annotated[str, Form()] = "",
+    photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
     """Take a report in. Where the matter may be known already, ask first whether it is; a
     refusal comes back with everything already written.
     """
     said = {
         "text": text, "group": group, "address": address, "lon": lon, "lat": lat,
-        "contact": contact, "token": token, "held": held,
+        "contact": contact, "token": token, "held": held, "asset": asset,
     }  # fmt: skip
     try:
         photos = [await _picture(file) for file in (photo or [])[:MOST_PHOTOS] if file.filename]
@@ -71,6 +75,7 @@ async def report(
             text=text, channel=_channel(actor), lon=_degrees("lon", lon), lat=_degrees("lat", lat),
             address=address, contact=contact, lang=language(request), source="web",
             category=_category(hub, text, group), key=token or None, joins=joins,
+            asset=asset.strip() or None,
         )  # fmt: skip
         known = await asyncio.to_thread(_known, hub, actor, draft, group) if not joins else []
         if photos and (known or held):
@@ -108,6 +113,13 @@ def near(
     except Refused:  # what is not finished yet is no mistake yet
         known = []
     return page(request, "known_near.html", {"known": known})
+
+
+def _about(hub: Hub, code: str) -> Asset | None:
+    if not code:
+        return None
+    with hub.db.reading() as connection:
+        return assets.get(connection, code[:60])
 
 
 @router.get("/track")
@@ -189,7 +201,7 @@ def _form(request: Request, said: dict[str, str], refusal: Refused | None = None
     with hub.db.transaction() as tx:
         photos = waiting.count(tx, said["held"], at=hub.clock()) if said["held"] else 0
     view = {
-        "groups": DOOR_GROUPS, "said": said, "waiting": photos,
+        "groups": DOOR_GROUPS, "said": said, "waiting": photos, "about": _about(hub, said["asset"]),
         "problem": problem(refusal, language(request)) if refusal else None,
     }  # fmt: skip
     return page(request, "report.html", view, status=refusal.status if refusal else 200)

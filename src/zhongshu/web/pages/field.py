@@ -5,7 +5,7 @@ with one, also without net.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -26,7 +26,6 @@ from zhongshu.store import assets
 from zhongshu.store import cases as store
 from zhongshu.store.db import Tx
 from zhongshu.web import appfiles
-from zhongshu.web.api.field import LookIn
 from zhongshu.web.api.reports import ReportIn, filed
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.look import language, page, said
@@ -113,7 +112,7 @@ def patrol(request: Request, hub: TheHub, actor: Checker, area: str = "") -> Res
         request, "field_patrol.html",
         {
             "above": above, "rows": rows, "things": things, "is_cell": is_cell,
-            "plan": plan([c.area for c in rows]), "today": today,
+            "plan": plan([c.area for c in rows]),
             "crumbs": _crumbs(city, above, own),
         },
     )  # fmt: skip
@@ -122,14 +121,13 @@ def patrol(request: Request, hub: TheHub, actor: Checker, area: str = "") -> Res
 @router.post("/m/patrol")
 def look(
     hub: TheHub, actor: Checker, area: Annotated[str, Form()] = "",
-    day: Annotated[date | None, Form()] = None, back: Annotated[str, Form()] = "",
+    back: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
-    """Count that a place was looked at, then show the places again."""
+    """Count that a place was looked at today, then show the places again."""
     city = hub.city()
     today = hub.clock().astimezone(city.zone).date()
-    body = LookIn(area=area, day=day)
     with hub.db.writing() as tx:
-        patrols.look(tx, city, actor, body.area, body.day or today, today=today)
+        patrols.look(tx, city, actor, area, today, today=today)
     return RedirectResponse(f"/m/patrol?{urlencode({'area': back})}" if back else "/m/patrol", 303)
 
 

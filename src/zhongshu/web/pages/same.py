@@ -78,7 +78,7 @@ def _set(hub: Hub, sent: dict[str, str]) -> None:
             return
         numbers = {name: _number(name, sent[name]) for name in BOUNDS if sent.get(name, "").strip()}
         body = RuleIn(category=category, joins=sent.get("joins") == "yes", **numbers)  # pyright: ignore[reportArgumentType] # names of BOUNDS
-        same.set_rule(tx, hub.city(), category, changed_rule(hub.city(), body), at=hub.clock())
+        same.set_rule(tx, hub.city(), category, changed_rule(tx, body), at=hub.clock())
 
 
 def _number(field: str, text: str) -> float:

@@ -5,7 +5,8 @@ export const words = JSON.parse(document.getElementById("words").textContent);
 export const say = (text, ...values) => values.reduce((said, value) => said.replace("{}", value), text);
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const el = (tag, fields = {}, ...children) => { const made = Object.assign(document.createElement(tag), fields); made.append(...children); return made; };
-export const clock = (ms) => new Intl.DateTimeFormat(words.lang, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ms);
+/** A moment in the city's own time, whatever zone the device is set to. */
+export const clock = (ms) => new Intl.DateTimeFormat(words.lang, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: page.zone }).format(ms);
 /** The device can keep things: only a secure page has what that takes. */
 export const able = isSecureContext && "serviceWorker" in navigator && "locks" in navigator && "indexedDB" in self;
 const Box = self.Outbox, FRESH_MS = 90_000, TAKEN = 60, PHOTOS = 40;
@@ -13,6 +14,8 @@ let outcome = "", skew = Number(localStorage.fieldSkew) || 0;
 
 /** Now by the hub's clock, as far as this device knows it. */
 export const now = () => new Date(Date.now() - skew).toISOString();
+/** The day it is in the city: a page kept from yesterday does not know it. */
+export const today = () => new Intl.DateTimeFormat("sv-SE", { timeZone: page.zone }).format(Date.now() - skew);
 
 for (const part of document.querySelectorAll("[data-only-script]")) part.hidden = false;
 document.documentElement.toggleAttribute("data-scripts", able);

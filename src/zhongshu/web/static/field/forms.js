@@ -1,5 +1,5 @@
 // Forms go through the outbox: kept first, then sent, so that a cut connection loses nothing.
-import { $, account, drain, keep, now, say, words } from "./app.js";
+import { $, account, drain, keep, now, say, today, words } from "./app.js";
 import { chosen } from "./camera.js";
 
 const Box = self.Outbox, MOMENT_MS = 4_000, SHOWN = { outcome: "outcomes" };
@@ -52,10 +52,12 @@ async function submitted(form) {
   if (send === "report") body = ofReport(form, body);
   if (send === "act") body.done_at = now();
   if (send === "photo") body = { step: "before" };
+  if (send === "look") body.day = today();
   const lacking = missing(form, body, photos);
   wrong(form, lacking);
   if (lacking) return;
-  const item = await keep({ kind: send, act: form.dataset.act, number, title, url: api, body, photos, words: inWords(body) });
+  let item;
+  try { item = await keep({ kind: send, act: form.dataset.act, number, title, url: api, body, photos, words: inWords(body) }); } catch { wrong(form, words.no_room); return; }
   removeEventListener("beforeunload", stay);
   await after(form, send, item);
 }

@@ -15,6 +15,8 @@ function set({ lon, lat }) {
 }
 
 document.getElementById("here").addEventListener("click", async () => {
+  // Where the map is open, its own pin moves.
+  if (!document.getElementById("pin-map").hidden) { $("[data-locate]", form).click(); return; }
   tell(words.asking);
   try {
     const me = await here(), m = Math.round(me.accuracy);

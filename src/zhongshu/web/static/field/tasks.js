@@ -18,7 +18,7 @@ function distances(me) {
 }
 
 function order(wanted) {
-  for (const row of rows) delete row.dataset.n;
+  for (const row of rows) { delete row.dataset.n; delete $(".kind", row).dataset.n; }
   list.append(...wanted);
 }
 
@@ -39,7 +39,7 @@ const sorts = {
     order([...way.map((i) => stops[i]), ...rows.filter((row) => !row.dataset.lon)]);
     let at = start;
     way.forEach((i, n) => {
-      stops[i].dataset.n = n + 1;
+      stops[i].dataset.n = $(".kind", stops[i]).dataset.n = n + 1;
       $("[data-far]", stops[i]).textContent = far(metres(at, places[i]), words.lang);
       at = places[i];
     });
@@ -57,7 +57,7 @@ function draw(start, stops) {
   const part = (tag, fields, text = "") => { const made = document.createElementNS("http://www.w3.org/2000/svg", tag); for (const [k, v] of Object.entries(fields)) made.setAttribute(k, v); made.textContent = text; return made; };
   svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
   svg.replaceChildren(part("polyline", { points: at.map((p) => p.join(",")).join(" ") }),
-    ...at.map(([cx, cy], i) => part("circle", { cx, cy, r: i ? 4 : 6, class: i ? "" : "me" })), ...at.slice(1).map(([x, y], i) => part("text", { x: x + 6, y: y - 4 }, i + 1)));
+    ...at.map(([cx, cy], i) => part("circle", { cx, cy, r: i ? 4 : 6, class: i ? "" : "me" })), ...at.flatMap(([x, y], i) => (i === 0 || (at.length > 25 && i % 10) ? [] : [part("text", { x: x + 6, y: y - 4 }, i)])));
   box.hidden = false;
 }
 

@@ -1,0 +1,98 @@
+"""The duty catalogue as a page, and what was returned: by unit, class, rule and cause."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from zhongshu.core.access import Actor, Permission
+from zhongshu.core.dispatch import RANKS, DutyRule
+from zhongshu.core.dutytable import spell_hours
+from zhongshu.flow import duties, returns
+from zhongshu.flow.city import City
+from zhongshu.web.api.responsibility import period
+from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.look import page
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
+CityReader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
+#: So many rules are drawn at most; the export has them all.
+MOST_RULES = 500
+
+
+@router.get("/duty-rules")
+def duty_rules(request: Request, hub: TheHub, _: CityReader) -> Response:
+    """Show the duty rules in the order they rank, narrowed by category and unit."""
+    city, query = hub.city(), dict(request.query_params)
+    category, unit = query.get("category", ""), query.get("unit", "")
+    idle = {rule.id for rule in city.idle_rules}
+    rules = [
+        rule
+        for rule in sorted((*city.rulebook.rules, *city.idle_rules), key=lambda r: r.rank)
+        if (
+            not category or category.startswith(rule.category) or rule.category.startswith(category)
+        )
+        and (not unit or unit in _named(city, rule))
+    ]
+    return page(
+        request, "duty_rules.html",
+        {
+            "rules": rules[:MOST_RULES], "count": len(rules), "idle": idle, "asked": query,
+            "ranks": RANKS, "area_of": lambda span: duties.area_of(city, span),
+            "hours_of": spell_hours, "units": list(city.units.values()),
+            "categories": [c for c in city.catalogue.categories if c.active],
+        },
+    )  # fmt: skip
+
+
+def _named(city: City, rule: DutyRule) -> set[str]:
+    units = (rule.unit, rule.owner, *rule.co_units, *rule.forbidden)
+    return {city.code_of(unit) for unit in units if unit is not None}
+
+
+@router.get("/mirror/returns")
+def returned(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Show the returns of a period, each number with the cases behind it."""
+    city, query = hub.city(), dict(request.query_params)
+    asked, since, until = period(query, city, now=hub.clock())
+    with hub.db.transaction() as tx:
+        found = returns.statistics(tx, city, actor.sight, asked, since=since, until=until)
+    kinds = [level.kind for level in city.levels if not level.overlay]
+    return page(
+        request, "returns.html",
+        {
+            "found": found, "since": since, "until": until, "asked": query,
+            "link": _linked(query), "may_export": actor.may(Permission.EXPORT),
+            "query_text": urlencode(query),
+            "districts": [a for kind in kinds[1:3] for a in city.tree.of_kind(kind)][:300],
+            "categories": [c for c in city.catalogue.categories if c.active],
+        },
+    )  # fmt: skip
+
+
+@router.get("/mirror/returns/cases")
+def returned_cases(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """List the cases behind one number of the page of returns."""
+    city, query = hub.city(), dict(request.query_params)
+    asked, since, until = period(query, city, now=hub.clock())
+    kind, by, key = query.get("kind", "returned"), query.get("by", ""), query.get("key", "")
+    with hub.db.transaction() as tx:
+        found = returns.behind(
+            tx, city, actor.sight, asked, kind=kind, by=by, key=key, since=since, until=until
+        )
+    back = {name: query[name] for name in ("since", "until", "area", "category") if query.get(name)}
+    return page(
+        request, "returns_cases.html",
+        {"cases": found, "kind": kind, "by": by, "key": key, "since": since, "until": until, "back": urlencode(back)},
+    )  # fmt: skip
+
+
+def _linked(query: dict[str, Any]) -> Any:
+    def link(kind: str, by: str, key: str) -> str:
+        return f"/mirror/returns/cases?{urlencode({**query, 'kind': kind, 'by': by, 'key': key})}"
+
+    return link
