@@ -13,7 +13,7 @@ from tests.factories import KEY, NOW, same_random
 from tests.scenarios.book import ZONE, Scenario, Step
 from zhongshu.core.cases import Period
 from zhongshu.core.dispatch import DutyRule, Lead
-from zhongshu.flow import acts, assets, ladder, notices, proceedings, signin
+from zhongshu.flow import assets, climbing, ladder, notices, proceedings, signin
 from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
@@ -101,7 +101,7 @@ class Stage:
     def jobs(self) -> None:
         """Let the background work come up to now."""
         with self.db.transaction() as tx:
-            while acts.climb(tx, at=self.now):
+            while climbing.climb(tx, at=self.now):
                 pass
         with self.db.transaction() as tx:
             proceedings.notice_late(tx, self.hub.city(), at=self.now)
