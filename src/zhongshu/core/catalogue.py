@@ -43,6 +43,14 @@ MAJORS: Mapping[str, Name] = {
 }
 
 
+class PhotoRule(StrEnum):
+    """Which photos the one who handles a case has to bring."""
+
+    NONE = "none"
+    AFTER = "after"  # 处置后
+    BEFORE_AFTER = "before_and_after"  # 处置前后
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """A filing condition: when it applies, how long it gives, what closing needs."""

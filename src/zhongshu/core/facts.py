@@ -47,6 +47,7 @@ class Kind(StrEnum):
     RELEASED = "case:released"
     SPLIT = "case:split"
     NOTED = "case:noted"
+    PICTURED = "case:pictured"
     OVERDUE = "case:overdue"
     CLIMBED = "clock:climbed"
     PROCEDURE = "procedure:moved"

@@ -13,13 +13,14 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from zhongshu.core import procedures
-from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
+from zhongshu.core.cases import Act, Case, Outcome, Stage, allowed, begun, changed, step
 from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed
+from zhongshu.core.cases.evidence import Shot
 from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
 from zhongshu.core.intake import start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import pending
+from zhongshu.flow import evidence, pending
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks
 from zhongshu.store.db import Tx
@@ -50,6 +51,7 @@ class Form:
     report: ReportId | None = None
     solved: bool | None = None
     satisfied: int | None = None
+    photos: tuple[Shot, ...] = ()
 
 
 class Moved(Refused):
@@ -151,7 +153,7 @@ _OF_THE_WORK = (
 #: Which open procedures lose their meaning with an act.
 _LAPSE: dict[Act, tuple[procedures.ProcedureKind, ...]] = {
     Act.RETURN: _OF_THE_WORK, Act.HANDLE: _OF_THE_WORK, Act.CLOSE: tuple(procedures.ProcedureKind),
-    Act.REJECT: tuple(procedures.ProcedureKind),
+    Act.REJECT: tuple(procedures.ProcedureKind), Act.REOPEN: (procedures.ProcedureKind.RECHECK,),
 }  # fmt: skip
 
 
@@ -344,7 +346,17 @@ def dispatched(city: City, case: Case, work: Work, at: datetime) -> dict[str, An
 def _handle(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     if form.outcome is None:
         raise Missing("outcome")
-    return _plainly(tx, city, case, what, by, at, form, sets={"outcome": form.outcome})
+    says: dict[str, Any] = {}
+    if what in allowed(case):
+        says = evidence.for_handling(tx, city, case, form.photos, form.outcome, at=at)
+    return _plainly(tx, city, case, what, by, at, form, sets={"outcome": form.outcome}, says=says)
+
+
+def _check(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    says: dict[str, Any] = {}
+    if what in allowed(case):
+        says = evidence.for_check(tx, city, case, form.photos, at=at)
+    return _plainly(tx, city, case, what, by, at, form, says=says)
 
 
 def _rate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -352,7 +364,8 @@ def _rate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
         raise Missing("solved")
     said = {"solved": form.solved, "satisfied": form.satisfied}
     given = {name: value for name, value in said.items() if value is not None}
-    return _plainly(tx, city, case, what, by, at, form, sets=given)
+    # Said anew it is an answer anew, also where it changes nothing: indicators count answers.
+    return _plainly(tx, city, case, what, by, at, form, sets=given, says=given)
 
 
 def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -467,6 +480,8 @@ _DO: dict[Act, _Do] = {
     Act.FILE: _file,
     Act.DISPATCH: _dispatch,
     Act.HANDLE: _handle,
+    Act.PASS: _check,
+    Act.FAIL: _check,
     Act.RATE: _rate,
     Act.RETURN: _return,
     Act.REOPEN: _reopen,

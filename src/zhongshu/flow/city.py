@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.calendar import Calendar, Limit, due
 from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind, Keeper, Tick, by_kind
+from zhongshu.core.cases.evidence import MOST_METRES
 from zhongshu.core.cases.matching import SameRule
-from zhongshu.core.catalogue import Catalogue, Category, Guess
+from zhongshu.core.catalogue import Catalogue, Category, Guess, PhotoRule
 from zhongshu.core.dispatch import DutyRule, Pick, Rulebook
 from zhongshu.core.grid import Level, Locator, Tree
 from zhongshu.core.place import Point
@@ -109,6 +110,15 @@ class City:
             r for r in self.rulebook.rules if not r.category and r.area is None and not r.hours
         ]
         return rules[0].unit if rules else None
+
+    def photo_rule(self, case: Case) -> PhotoRule:  # noqa: ARG002 — one rule for every case, so far
+        """Return which photos the handling of a case has to bring."""
+        return PhotoRule(self.said.get("photo_rule", PhotoRule.NONE))
+
+    @property
+    def photo_metres(self) -> int:
+        """How far from the case a photo may be taken before that is said of it."""
+        return int(self.said.get("photo_metres", MOST_METRES))
 
     def pick(self, case: Case, *, at: datetime) -> Pick | None:
         """Return the unit the duty rules name for a case."""

@@ -18,6 +18,7 @@ from zhongshu.core.procedures import (
     ProcedureKind,
     StepRule,
     Whose,
+    barred,
     may_begin,
     moved,
     moves,
@@ -53,7 +54,7 @@ def take(
     if place is None:
         raise NotFound("procedure", identity)
     before = everything[place]
-    after = moved(before, move, case, at=at, by=by.account, said=said, unit=unit)
+    after = moved(before, move, case, at=at, by=by, said=said, unit=unit)
     everything[place] = after
     procedures.save(tx, after)
     sets = _meaning(tx, city, case, after, move, by, at)
@@ -83,13 +84,11 @@ def offered(procedure: Procedure, case: Case, actor: Actor) -> tuple[Move, ...]:
 
 def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
     path = PATHS[procedure.kind, procedure.state, move]
-    if path.fresh and actor.account in procedure.hands:
-        return False
     try:
-        post_for(actor, path, case, procedure.unit)
+        by = post_for(actor, path, case, procedure.unit)
     except Forbidden:
         return False
-    return True
+    return not barred(procedure, path, case, by)
 
 
 def beginnings(case: Case, actor: Actor, *, at: datetime) -> tuple[ProcedureKind, ...]:

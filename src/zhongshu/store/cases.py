@@ -24,8 +24,8 @@ from zhongshu.store.facts import record
 COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
-    " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
-    " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
+    " dispatched_at, due_at, handled_at, handled_by, handled_post, checked_by, checked_post, closed_at,"
+    " overdue_at, merged_into, before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
     " version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.

@@ -103,6 +103,8 @@ cases.held_at timestamp with time zone
 cases.exempted boolean not null default false
 cases.repeat_of bigint
 cases.next_at timestamp with time zone
+cases.handled_post bigint
+cases.checked_post bigint
 catalogues.version integer not null
 catalogues.name text not null
 catalogues.valid_from date not null
@@ -188,6 +190,11 @@ photos.width integer not null
 photos.height integer not null
 photos.bytes bytea not null
 photos.taken_at timestamp with time zone not null default now()
+photos.camera_at timestamp with time zone
+photos.metres integer
+photos.findings text[] not null default '{}'::text[]
+photos.same_as text[] not null default '{}'::text[]
+photos.presented integer
 posts.id bigint not null identity d
 posts.duty text not null
 posts.name_zh text not null
@@ -295,6 +302,7 @@ cases: cases_reports_check CHECK ((reports >= 1))
 cases: cases_satisfied_check CHECK (((satisfied >= 1) AND (satisfied <= 5)))
 cases: cases_stage_check CHECK ((stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text, 'closed'::text, 'rejected'::text, 'merged'::text])))
 cases: cases_version_check CHECK ((version >= 1))
+cases: no_post_checks_its_own_work CHECK (((checked_post IS NULL) OR (checked_post <> handled_post)))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
 cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
 cases: work_has_a_lead_unit CHECK (((stage <> ALL (ARRAY['dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text])) OR (unit IS NOT NULL)))
@@ -323,6 +331,7 @@ imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
 migrations: migrations_pkey PRIMARY KEY (number)
+photos: a_reporters_camera_is_not_read CHECK (((step <> 'report'::text) OR ((camera_at IS NULL) AND (metres IS NULL) AND (findings = '{}'::text[]))))
 photos: photos_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 photos: photos_pkey PRIMARY KEY (id)
 photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
@@ -406,6 +415,7 @@ CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
+CREATE INDEX photos_same ON public.photos USING btree (sha256)
 CREATE INDEX posts_area ON public.posts USING btree (area)
 CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
 CREATE INDEX posts_unit ON public.posts USING btree (unit)
@@ -436,6 +446,7 @@ CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
 -- triggers (O: they fire)
 O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER nobody_rechecks_his_own_work BEFORE INSERT ON public.facts FOR EACH ROW WHEN (((new.kind = 'procedure:moved'::text) AND ((new.says ->> 'procedure'::text) = 'recheck'::text) AND ((new.says ->> 'move'::text) = ANY (ARRAY['confirm'::text, 'deny'::text, 'unable'::text])))) EXECUTE FUNCTION refuse_own_recheck()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
@@ -447,6 +458,22 @@ AS $function$
 begin
     raise exception '% is append-only: % refused', tg_table_name, tg_op
         using errcode = 'restrict_violation';
+end $function$
+
+CREATE OR REPLACE FUNCTION public.refuse_own_recheck()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if exists (
+        select from cases c where c.id = new.case_id
+        and (new.account in (c.handled_by, c.checked_by)
+             or new.post in (c.handled_post, c.checked_post))
+    ) then
+        raise exception 'case %: whoever handled or checked it cannot recheck it', new.case_id
+            using errcode = 'check_violation', constraint = 'nobody_rechecks_his_own_work';
+    end if;
+    return new;
 end $function$
 
 CREATE OR REPLACE FUNCTION public.refuse_report_change()

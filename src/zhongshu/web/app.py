@@ -18,7 +18,7 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, city, process, reports
+from zhongshu.web.api import assets, cases, casework, city, photos, process, reports
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
@@ -57,7 +57,7 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, city):
+    for part in (reports, cases, photos, casework, process, assets, city):
         app.include_router(part.router, prefix="/api/v1")
     for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
         app.include_router(part.router)

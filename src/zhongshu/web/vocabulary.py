@@ -39,7 +39,7 @@ KINDS: Mapping[str, str] = {
     "case:reopened": N_("Reopened"), "case:rated": N_("Rated"), "case:merged": N_("Merged"),
     "case:unmerged": N_("Merge undone"), "case:absorbed": N_("Took in another case"),
     "case:released": N_("Released a merged case"), "case:split": N_("Report split off"),
-    "case:noted": N_("Note"), "case:overdue": N_("Deadline passed"),
+    "case:noted": N_("Note"), "case:pictured": N_("Photos added"), "case:overdue": N_("Deadline passed"),
     "clock:climbed": N_("A clock has moved on"), "procedure:moved": N_("Procedure"),
     "contact:revealed": N_("Contact looked at"), "contact:erased": N_("Contact erased"),
 }  # fmt: skip
@@ -118,10 +118,20 @@ ASSET_STATES: Mapping[str, str] = {
     "abandoned": N_("abandoned"), "removed": N_("removed"),
 }  # fmt: skip
 
+PHOTO_STEPS: Mapping[str, str] = {
+    "report": N_("Reporter's photo"), "before": N_("Before"), "after": N_("After"), "check": N_("Check"),
+}  # fmt: skip
+FINDINGS: Mapping[str, str] = {
+    "no_time": N_("the camera gave no time"), "no_place": N_("the camera gave no place"),
+    "early": N_("taken before the work it is to show"), "late": N_("taken later than it was shown: the camera's clock is wrong, or the picture is"),
+    "far": N_("taken too far from the place"), "used_here": N_("the same picture is on this case already"),
+    "used_elsewhere": N_("the same picture is on another case"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
-    "cause": CAUSES, "asset_state": ASSET_STATES,
+    "cause": CAUSES, "asset_state": ASSET_STATES, "photo_step": PHOTO_STEPS, "finding": FINDINGS,
 }  # fmt: skip

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import UploadFile
 
 from zhongshu.core import pictures
-from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
+from zhongshu.core.cases.evidence import PhotoStep, Shot
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.core.procedures import PATHS, Move
-from zhongshu.flow import browse, contacts, proceedings
+from zhongshu.flow import browse, contacts, evidence, proceedings
 from zhongshu.flow.acts import Cause
 from zhongshu.store import cases as store
-from zhongshu.store import vault
 from zhongshu.web import wanted
+from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api.cases import ActIn, by, done, form_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -30,6 +34,8 @@ from zhongshu.web.problems import BadField
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 PAGE = 50
+#: How many photos one field of a form may bring.
+AT_MOST = 3
 #: The desk's own views: a name, and the query behind it.
 VIEWS: tuple[tuple[str, str, Filter], ...] = (
     ("open", "open=1", Filter(open_only=True)),
@@ -90,12 +96,25 @@ async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str
     sent = await request.form()
     back = str(sent.get("back") or f"/cases/{number}")
     fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
+    shots = [
+        *await _shots(sent.getlist("photo_before"), PhotoStep.BEFORE),
+        *await _shots(
+            sent.getlist("photo"), PhotoStep.AFTER if act == Act.HANDLE else PhotoStep.CHECK
+        ),
+    ]
+    await asyncio.to_thread(_do, hub, actor, number, act, fields, shots)
+    return _back_to(back)
+
+
+@router.post("/cases/{number}/photos")
+async def add_photos(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+    """Add photos from a form, then show the case again."""
+    sent = await request.form()
     files = [f for f in sent.getlist("photo") if not isinstance(f, str) and f.filename]
-    photos = [await _picture(f) for f in files[:3]]  # type: ignore[arg-type]
-    await asyncio.to_thread(_do, hub, actor, number, act, fields, photos)
-    return RedirectResponse(
-        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
-    )
+    read = [(f.filename or "", await f.read(pictures.MAX_UPLOAD + 1)) for f in files]
+    shots = await asyncio.to_thread(photo_api.shots, str(sent.get("step") or ""), read)
+    await asyncio.to_thread(photo_api.keep, hub, actor, number, shots)
+    return _back_to(str(sent.get("back") or f"/cases/{number}"))
 
 
 @router.post("/cases/{number}/contact/{contact_id}")
@@ -116,12 +135,7 @@ def reveal(
 @router.get("/cases/{number}/photos/{photo_id}")
 def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
     """Show a photo of a case in sight."""
-    with hub.db.transaction() as tx:
-        found = browse.case(tx, actor.sight, number)
-        kept = vault.photo(tx, photo_id)
-    if kept is None or kept[0] != found.id:
-        raise NotFound("photo", photo_id)
-    return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
+    return photo_api.picture(hub, actor, number, photo_id)
 
 
 def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
@@ -135,28 +149,33 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
 
 
 def _do(
-    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str],
-    photos: list[pictures.Picture],
-) -> None:  # fmt: skip
+    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str], shots: list[Shot]
+) -> None:
     try:
         what = Act(act)
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
-    form = form_of(ActIn.model_validate(fields), city)
+    form = replace(form_of(ActIn.model_validate(fields), city), photos=tuple(shots))
     with hub.db.writing() as tx:
-        found = done(tx, hub, actor, number, what, form)
-        for picture in photos:
-            vault.add_photo(
-                tx, found.id, report=None, step="after" if what is Act.HANDLE else "check",
-                sha256=picture.sha256, mime=picture.mime, width=picture.width,
-                height=picture.height, data=picture.data, at=hub.clock(),
-            )  # fmt: skip
+        done(tx, hub, actor, number, what, form)
+
+
+async def _shots(sent: Sequence[UploadFile | str], step: PhotoStep) -> list[Shot]:
+    """Return the files of one field of a form as photos of a step."""
+    files = [f for f in sent if not isinstance(f, str) and f.filename]
+    return [Shot(step=step, picture=await _picture(f)) for f in files[:AT_MOST]]
 
 
 async def _picture(file: UploadFile) -> pictures.Picture:
-    return pictures.clean(
-        await file.read(pictures.MAX_UPLOAD + 1), name=file.filename or "", field="photo"
+    data = await file.read(pictures.MAX_UPLOAD + 1)
+    return await asyncio.to_thread(pictures.clean, data, name=file.filename or "", field="photo")
+
+
+def _back_to(back: str) -> Response:
+    """Go back to where the form stood, and nowhere outside."""
+    return RedirectResponse(
+        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
     )
 
 
@@ -195,6 +214,8 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dic
         "NEEDS_REASON": NEEDS_REASON, "Outcome": Outcome, "PATHS": PATHS, "Move": Move,
         "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
         "beginnings": proceedings.beginnings(case, actor, at=now),
+        "shown": evidence.arranged(sheet.photos, sheet.facts),
+        "photo_steps": evidence.steps_for(case, actor),
     }  # fmt: skip
 
 
