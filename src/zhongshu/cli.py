@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +24,12 @@ from zhongshu.core import mining
 from zhongshu.core.access import Duty
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
+from zhongshu.core.lottery import ROUNDS
 from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, history
+from zhongshu.flow import assets, history, lottery
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import load
@@ -44,6 +46,8 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
+lots = typer.Typer(no_args_is_help=True, help="The lottery of rechecks.")
+app.add_typer(lots, name="lottery")
 out = Console(stderr=True, highlight=False)
 
 
@@ -327,6 +331,33 @@ def verify() -> None:
     out.print("[green]✓[/green] every case is what its facts say")
 
 
+@lots.command("verify")
+def verify_lottery(
+    day: Annotated[str, typer.Argument(help="The day of closing, such as 2026-11-24.")],
+) -> None:
+    """Work the draws of a day out again from its seed, and say whatever is not right."""
+    try:
+        closed = date.fromisoformat(day)
+    except ValueError:
+        raise typer.BadParameter(f"{day} is no day; write 2026-11-24") from None
+    with refusals(), _database() as db, db.transaction() as tx:
+        proofs = [lottery.proof(tx, closed, after_days) for after_days in ROUNDS]
+    for one in proofs:
+        drawn = one.lottery
+        out.print(f"closed on {drawn.day}, {drawn.after_days} days after: share {drawn.share:f}, commitment {drawn.commitment.hex()} of {drawn.committed_at:%Y-%m-%d %H:%M} UTC")  # fmt: skip
+        if drawn.seed is None:
+            out.print(f"  to be drawn on {drawn.due}")
+        else:
+            out.print(f"  seed {drawn.seed.hex()}: {len(one.drawings)} drawn of {len(one.closed)} closed")  # fmt: skip
+            for number in sorted(one.drawn):
+                out.print(f"    {number}")
+        for flaw in one.flaws:
+            out.print(f"  [red]✕ {flaw.replace('_', ' ')}[/red]")
+    if any(one.flaws for one in proofs):
+        raise typer.Exit(1)
+    out.print("[green]✓[/green] nothing is wrong with it")
+
+
 @app.command()
 def key(login: str, duty: str = "machine") -> None:
     """Make an API key for another system; it is shown this once."""
@@ -382,7 +413,7 @@ def _serve(*, demo: bool) -> None:
         if demo:
             _build_demo(hub, settings)
             _enliven(hub, stop)
-        jobs.run(hub.db, hub.city, clock=main.clock, stop=stop)
+        jobs.run(hub.db, hub.city, clock=main.clock, key=hub.key, stop=stop)
         out.print(
             f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
             " Ctrl-C stops."

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: deadlines that pass, contacts whose time is up.
+"""Work that nobody waits for: deadlines that pass, contacts whose time is up, lots drawn.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -14,12 +14,14 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, proceedings
+from zhongshu.flow import acts, contacts, lottery, proceedings
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
 DEADLINES_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
+#: The lottery's work is of a day; asking often only makes a hub that was away catch up soon.
+LOTTERY_EVERY_S = 600.0
 
 
 def run(
@@ -27,12 +29,14 @@ def run(
     city: Callable[[], City],
     *,
     clock: Callable[[], datetime],
+    key: bytes,
     stop: threading.Event,
 ) -> list[threading.Thread]:
     """Start the loops; they end soon after ``stop`` is set."""
     loops = (
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+        (LOTTERY_EVERY_S, lambda: lots(db, city, key, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -65,3 +69,17 @@ def _deadlines(
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
+
+
+def lots(
+    db: Database, city: Callable[[], City], key: bytes, clock: Callable[[], datetime]
+) -> None:
+    """Fix the seeds of the days to come, and draw every day that is due, each in its own
+    transaction: what was cut off is done wholly the next time.
+    """
+    with db.transaction() as tx:
+        lottery.commit(tx, city(), key=key, at=clock())
+    more = True
+    while more:
+        with db.transaction() as tx:
+            more = lottery.draw(tx, city(), key=key, at=clock()) is not None

@@ -38,3 +38,69 @@ create trigger nobody_rechecks_his_own_work before insert on facts for each row
     when (new.kind = 'procedure:moved' and new.says->>'procedure' = 'recheck'
           and new.says->>'move' in ('confirm', 'deny', 'unable'))
     execute function refuse_own_recheck();
+
+-- ── the recheck lottery ─────────────────────────────────────────────────────────────
+
+create table lotteries (                     -- core.lottery
+    day          date not null,              -- of closing, in `zone`
+    after_days   int not null check (after_days in (7, 30)),
+    share        numeric(6, 5) not null check (share between 0 and 1),
+    zone         text not null,
+    commitment   bytea not null,             -- SHA-256 of the seed, published before
+    committed_at timestamptz not null,
+    seed         bytea,                      -- published with the draw
+    drawn_at     timestamptz,
+    population   int,
+    drawn        int,
+    lost_at      timestamptz,                -- the seed could not be had any more
+    primary key (day, after_days),
+    constraint the_seed_is_the_one_promised check (seed is null or sha256(seed) = commitment),
+    constraint drawn_wholly_or_not check (
+        (seed is null) = (drawn_at is null) and (seed is null) = (population is null)
+        and (seed is null) = (drawn is null) and (seed is null or lost_at is null))
+);
+create index lotteries_waiting on lotteries (day) where drawn_at is null and lost_at is null;
+
+create table drawings (                      -- the cases drawn, and what became of each
+    day        date not null,
+    after_days int not null,
+    case_id    bigint not null references cases,
+    fate       text not null check (fate in ('opened', 'not_closed', 'open_already')),
+    procedure  bigint references procedures,
+    primary key (day, after_days, case_id),
+    foreign key (day, after_days) references lotteries,
+    constraint opened_by_a_procedure check ((fate = 'opened') = (procedure is not null))
+);
+create index drawings_case on drawings (case_id);
+
+-- A lottery changes once: when it is drawn, or its seed is lost.
+create function refuse_lottery_change() returns trigger language plpgsql as $$
+begin
+    if old.seed is not null or old.lost_at is not null
+       or (old.day, old.after_days, old.share, old.zone, old.commitment, old.committed_at)
+          is distinct from
+          (new.day, new.after_days, new.share, new.zone, new.commitment, new.committed_at) then
+        raise exception 'a lottery is append-only: % refused', tg_op
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $$;
+create trigger lotteries_change_once before update on lotteries
+    for each row execute function refuse_lottery_change();
+create trigger lotteries_stay before delete on lotteries
+    for each row execute function refuse_change();
+create trigger lotteries_stay_all before truncate on lotteries
+    for each statement execute function refuse_change();
+create trigger drawings_are_kept before update or delete on drawings
+    for each row execute function refuse_change();
+create trigger drawings_stay before truncate on drawings
+    for each statement execute function refuse_change();
+
+-- ── indicators ──────────────────────────────────────────────────────────────────────
+
+create index facts_happened on facts (kind, at)
+    where kind in ('case:dispatched', 'case:handled', 'case:closed', 'case:reopened', 'case:rated');
+create index cases_due on cases (due_at) where due_at is not null;
+create index cases_resting on cases (id)
+    where held_at is not null or (stage = 'rejected' and returns > 0);
+create index procedures_ended on procedures (kind, ended_at) where ended_at is not null;
