@@ -331,6 +331,14 @@ def verify() -> None:
     out.print("[green]✓[/green] every case is what its facts say")
 
 
+@app.command("set")
+def choose(name: str, value: str) -> None:
+    """Set one of the city's choices: photo_rule, photo_metres, lottery.7, lottery.30."""
+    with refusals(), _database() as db, db.transaction() as tx:
+        setup_flow.choose(tx, name, value)
+    out.print(f"[green]✓[/green] {name} = {value}")
+
+
 @lots.command("verify")
 def verify_lottery(
     day: Annotated[str, typer.Argument(help="The day of closing, such as 2026-11-24.")],
@@ -443,7 +451,7 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(
-            tx, password=password, now=main.clock(), random=secrets.token_bytes,
+            tx, password=password, now=main.clock(), random=secrets.token_bytes, key=hub.key,
             said=status.update,
         )  # fmt: skip
     out.print(

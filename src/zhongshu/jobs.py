@@ -71,14 +71,12 @@ def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
         contacts.erase(tx, at=clock())
 
 
-def lots(
-    db: Database, city: Callable[[], City], key: bytes, clock: Callable[[], datetime]
-) -> None:
+def lots(db: Database, city: Callable[[], City], key: bytes, clock: Callable[[], datetime]) -> None:
     """Fix the seeds of the days to come, and draw every day that is due, each in its own
     transaction: what was cut off is done wholly the next time.
     """
     with db.transaction() as tx:
-        lottery.commit(tx, city(), key=key, at=clock())
+        lottery.promise(tx, city(), key=key, at=clock())
     more = True
     while more:
         with db.transaction() as tx:

@@ -18,7 +18,7 @@ from zhongshu.core.lottery import (
     Flaw,
     Lottery,
     commitment,
-    days_to_commit,
+    days_to_promise,
     draw,
     flaws,
     is_drawn,
@@ -153,7 +153,7 @@ def test_any_change_of_what_was_drawn_is_found(data: st.DataObject) -> None:
 
 
 def test_the_first_seeds_are_of_days_to_come() -> None:
-    days = days_to_commit(None, DAY)
+    days = days_to_promise(None, DAY)
     assert days == tuple(DAY + timedelta(days=n) for n in range(1, AHEAD + 1))
 
 
@@ -163,7 +163,7 @@ def test_no_day_is_left_without_a_seed_and_none_has_two(waits: list[int]) -> Non
     today = DAY
     for wait in waits:
         today += timedelta(days=wait)
-        new = days_to_commit(fixed[-1] if fixed else None, today)
+        new = days_to_promise(fixed[-1] if fixed else None, today)
         # A hub that was away no longer than it had looked ahead fixes nothing late.
         assert wait >= AHEAD or not fixed or all(day > today for day in new)
         fixed += new

@@ -45,8 +45,9 @@ def demo(server: str) -> Iterator[Database]:
 
 def made(tx: Tx) -> None:
     build.build(
-        tx, password="long enough for a demo", now=NOW, random=same_random(), said=lambda _: None
-    )
+        tx, password="long enough for a demo", now=NOW, random=same_random(), key=KEY,
+        said=lambda _: None,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def rechecks(tx: Tx) -> set[str]:
 
 def test_a_day_is_drawn_when_its_time_has_come_and_exactly_by_its_seed(tx: Tx) -> None:
     city = half(tx)
-    assert lottery.commit(tx, city, key=KEY, at=EVE) == 2 * AHEAD
+    assert lottery.promise(tx, city, key=KEY, at=EVE) == 2 * AHEAD
     closed = close(tx, city, 40)
     assert draw_all(tx, city, days_later(6)) == []
     drawn = draw_all(tx, city, days_later(7))
@@ -97,12 +97,12 @@ def test_a_day_is_drawn_when_its_time_has_come_and_exactly_by_its_seed(tx: Tx) -
 
 def test_drawing_again_draws_nothing_and_another_round_is_its_own(tx: Tx) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 30)
     draw_all(tx, city, days_later(7))
     first = rechecks(tx)
     assert draw_all(tx, city, days_later(7)) == []
-    lottery.commit(tx, city, key=KEY, at=days_later(7))
+    lottery.promise(tx, city, key=KEY, at=days_later(7))
     assert rechecks(tx) == first
     assert (CLOSED_ON, 30) in draw_all(tx, city, days_later(30))
     both = lottery.proof(tx, CLOSED_ON, 30)
@@ -116,9 +116,9 @@ def test_a_hub_that_was_away_draws_every_day_it_missed_and_fixes_late_what_it_co
     tx: Tx,
 ) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 6)
-    lottery.commit(tx, city, key=KEY, at=days_later(20))
+    lottery.promise(tx, city, key=KEY, at=days_later(20))
     drawn = draw_all(tx, city, days_later(20))
     assert drawn[:2] == [(CLOSED_ON, 7), (CLOSED_ON + timedelta(days=1), 7)]
     assert len(drawn) == len(set(drawn)) == 14
@@ -130,7 +130,7 @@ def test_a_hub_that_was_away_draws_every_day_it_missed_and_fixes_late_what_it_co
 
 def test_the_day_is_the_citys_and_what_a_past_brought_in_is_not_drawn(tx: Tx) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     (case,) = close(tx, city, 1)
     one = store.get(tx, CLOSED_ON, 7)
     assert one is not None
@@ -153,7 +153,7 @@ def test_a_case_worked_on_anew_is_kept_as_drawn_but_there_is_nothing_to_recheck(
     said = city_store.setting(tx, "city")
     city_store.set_setting(tx, "city", {**said, "lottery": {"7": 1}})
     city = load(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     closed = close(tx, city, 2)
     act(tx, city, closed[0].id, Act.REOPEN, by=ADA, at=NOW, form=Form(reason="r"))
     draw_all(tx, city, days_later(7))
@@ -166,7 +166,7 @@ def test_a_case_worked_on_anew_is_kept_as_drawn_but_there_is_nothing_to_recheck(
 def test_the_share_is_promised_with_the_seed(tx: Tx) -> None:
     """Lowering it when the day's cases are known changes nothing any more."""
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 20)
     said = city_store.setting(tx, "city")
     city_store.set_setting(tx, "city", {**said, "lottery": {"7": 0}})
@@ -178,7 +178,7 @@ def test_the_share_is_promised_with_the_seed(tx: Tx) -> None:
 
 def test_with_another_key_nothing_is_drawn_and_that_is_said(tx: Tx) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 5)
     other = bytes(32)
     while lottery.draw(tx, city, key=other, at=days_later(7)) is not None:
@@ -198,8 +198,7 @@ def test_with_another_key_nothing_is_drawn_and_that_is_said(tx: Tx) -> None:
         "update lotteries set commitment = sha256('mine') where drawn_at is null",
         "update lotteries set committed_at = committed_at - interval '9 days' where drawn_at is null",
         "update lotteries set drawn = 0 where drawn_at is not null",
-        "update lotteries set seed = 'mine', drawn_at = now(), population = 1, drawn = 0"
-        " where drawn_at is null",
+        "update lotteries set seed = 'mine', drawn_at = now(), population = 1, drawn = 0 where seed is null",
         "delete from lotteries",
         "truncate lotteries cascade",
         "delete from drawings",
@@ -208,7 +207,7 @@ def test_with_another_key_nothing_is_drawn_and_that_is_said(tx: Tx) -> None:
 )
 def test_a_lottery_cannot_be_rewritten(tx: Tx, statement: str) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 12)
     draw_all(tx, city, days_later(7))
     refused = (psycopg.errors.RestrictViolation, psycopg.errors.CheckViolation)
@@ -229,7 +228,7 @@ def test_whoever_rewrites_it_behind_the_databases_back_is_found(
     tx: Tx, statement: str, flaw: Flaw
 ) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 12)
     draw_all(tx, city, days_later(7))
     assert lottery.proof(tx, CLOSED_ON, 7).flaws == ()
@@ -244,7 +243,7 @@ def test_whoever_rewrites_it_behind_the_databases_back_is_found(
 def prepared(db: Database) -> Any:
     with db.transaction() as tx:
         city = half(tx)
-        lottery.commit(tx, city, key=KEY, at=EVE)
+        lottery.promise(tx, city, key=KEY, at=EVE)
         close(tx, city, 25)
     return lambda: city
 
@@ -292,7 +291,7 @@ def test_a_draw_that_is_cut_off_leaves_nothing_and_is_done_wholly_the_next_time(
 
 def test_those_drawn_wait_in_the_queue_of_rechecks(tx: Tx) -> None:
     city = half(tx)
-    lottery.commit(tx, city, key=KEY, at=EVE)
+    lottery.promise(tx, city, key=KEY, at=EVE)
     close(tx, city, 12)
     draw_all(tx, city, days_later(7))
     waiting = cases.page(

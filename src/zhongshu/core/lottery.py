@@ -113,12 +113,13 @@ def share_of(said: object, usual: Decimal) -> Decimal:
     """Read a share from 0 to 1; what is none leaves the usual one."""
     try:
         share = Decimal(str(said))
-        return share if 0 <= share <= 1 else usual
+        readable = 0 <= share <= 1
     except InvalidOperation:
         return usual
+    return share if readable else usual
 
 
-def days_to_commit(last: date | None, today: date) -> tuple[date, ...]:
+def days_to_promise(last: date | None, today: date) -> tuple[date, ...]:
     """Return the days whose seeds are to be fixed now. The first are those after today; days
     that were missed are fixed late, which everybody will see.
     """

@@ -16,7 +16,7 @@ from zhongshu.core.lottery import (
     Flaw,
     Lottery,
     commitment,
-    days_to_commit,
+    days_to_promise,
     flaws,
     is_drawn,
     seed_of,
@@ -45,13 +45,13 @@ class Proof:
         return frozenset(drawing.number for drawing in self.drawings)
 
 
-def commit(tx: Tx, city: City, *, key: bytes, at: datetime) -> int:
+def promise(tx: Tx, city: City, *, key: bytes, at: datetime) -> int:
     """Fix the seeds of the days to come that have none; return how many lotteries that were."""
     today = at.astimezone(city.zone).date()
-    days = days_to_commit(store.last_day(tx), today)
+    days = days_to_promise(store.last_day(tx), today)
     for day in days:
         for after_days, share in shares(city).items():
-            store.commit(
+            store.promise(
                 tx,
                 Lottery(
                     day=day, after_days=after_days, share=share, zone=str(city.zone),

@@ -328,6 +328,8 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         where.add("held_at is not null")
     if wanted.repeats:
         where.add("repeat_of is not null")
+    if wanted.outcome is not None:
+        where.add("outcome = %s", wanted.outcome)
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

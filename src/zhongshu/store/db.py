@@ -119,3 +119,9 @@ class Where:
     def sql(self) -> sql.SQL:
         """The conditions joined by ``and``; ``true`` when there are none."""
         return sql.SQL(" and ".join(self._parts) or "true")
+
+    def named(self, prefix: LiteralString) -> tuple[sql.SQL, dict[str, Any]]:
+        """Return the same with names for the values, for a query that names its own."""
+        first, *rest = (" and ".join(self._parts) or "true").split("%s")
+        text = first + "".join(f"%({prefix}{n})s{part}" for n, part in enumerate(rest))
+        return sql.SQL(text), {f"{prefix}{n}": value for n, value in enumerate(self.values)}  # pyright: ignore[reportArgumentType] # made of our own texts

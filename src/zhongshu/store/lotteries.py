@@ -36,7 +36,7 @@ def last_day(tx: Tx) -> date | None:
     return row[0] if row else None
 
 
-def commit(tx: Tx, lottery: Lottery) -> None:
+def promise(tx: Tx, lottery: Lottery) -> None:
     """Fix a lottery before its day; one that stands already stays as it is."""
     tx.execute(
         "insert into lotteries (day, after_days, share, zone, commitment, committed_at)"

@@ -18,13 +18,23 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, city, photos, process, reports
+from zhongshu.web.api import (
+    assets,
+    cases,
+    casework,
+    city,
+    indicators,
+    lotteries,
+    photos,
+    process,
+    reports,
+)
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
-from zhongshu.web.pages import desk, door, signin, wall
+from zhongshu.web.pages import desk, door, mirror, signin, wall
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.stream import Stream
 
@@ -57,9 +67,9 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, photos, casework, process, assets, city):
+    for part in (reports, cases, photos, casework, process, indicators, lotteries, assets, city):
         app.include_router(part.router, prefix="/api/v1")
-    for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
+    for part in (door, desk, asset_pages, casework_pages, process_pages, mirror, wall, signin):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
     app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))

@@ -79,7 +79,7 @@ DAYS: Mapping[str, str] = {
 PROCEDURES: Mapping[str, str] = {
     "verify": N_("Verify the report"), "assist": N_("Co-handling"), "extension": N_("Extension"),
     "hold": N_("Hold"), "transfer": N_("Transfer"), "dispute": N_("Dispute"),
-    "call": N_("Joint call"), "supervision": N_("Supervision"), "recheck": N_("Recheck"),
+    "call": N_("Joint call"), "supervision": N_("Supervision order"), "recheck": N_("Recheck"),
     "appeal": N_("Appeal"),
 }  # fmt: skip
 MOVES: Mapping[str, str] = {
@@ -128,10 +128,44 @@ FINDINGS: Mapping[str, str] = {
     "used_elsewhere": N_("the same picture is on another case"),
 }  # fmt: skip
 
+FLAWS: Mapping[str, str] = {
+    "committed_late": N_("promised when its day had begun: it proves nothing"),
+    "seed_lost": N_("the seed could not be had any more (the hub's key is another): nothing was drawn"),
+    "seed_wrong": N_("the seed is not the one that was promised"),
+    "count_wrong": N_("the number of cases is not the one that was kept"),
+    "left_out": N_("cases that had to be drawn were not"),
+    "put_in": N_("cases were drawn that had not to be"),
+}  # fmt: skip
+FATES: Mapping[str, str] = {
+    "opened": N_("recheck opened"), "not_closed": N_("reopened by then: nothing to recheck"),
+    "open_already": N_("another recheck was open"),
+}  # fmt: skip
+GROUPS: Mapping[str, str] = {
+    "course": N_("How cases are worked on"), "honesty": N_("Whether closed means done"),
+    "outcome": N_("What came of it"), "voice": N_("What reporters say"),
+}  # fmt: skip
+LEFT_OUT: Mapping[str, str] = {
+    "merged": N_("merged"), "rejected": N_("turned back"), "exempted": N_("exempted on appeal"),
+    "held": N_("on hold"), "unchecked": N_("not yet checked"), "brought": N_("imported"),
+    "fallback": N_("to the fallback unit"), "cannot_check": N_("could not be checked"),
+    "lapsed": N_("worked on anew meanwhile"),
+}  # fmt: skip
+PARTS: Mapping[str, str] = {
+    "numerator": N_("Counted above the line"), "denominator": N_("Counted below the line"),
+    "excluded": N_("Left out"),
+}  # fmt: skip
+#: Kinds of unit that are compared among themselves; a city may name others.
+TIERS: Mapping[str, str] = {
+    "bureau": N_("Bureaus and companies"), "subdistrict": N_("Subdistrict offices"),
+    "": N_("Units"), "-": N_("Not with a unit yet"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "photo_step": PHOTO_STEPS, "finding": FINDINGS,
+    "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
+    "tier": TIERS,
 }  # fmt: skip

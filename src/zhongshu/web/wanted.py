@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from zhongshu.core.cases import Filter, Key, Order, Stage
+from zhongshu.core.cases import Filter, Key, Order, Outcome, Stage
 from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
 from zhongshu.flow.browse import number_id
@@ -14,7 +14,7 @@ from zhongshu.web.problems import BadField
 
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
-    "merged_into", "pending", "held", "repeats",
+    "merged_into", "pending", "held", "repeats", "outcome",
 )  # fmt: skip
 
 
@@ -31,13 +31,14 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         cell=cell,
         units=_units(query.get("unit", ""), city),
         channel=query.get("channel", "").strip(),
-        since=_moment("since", query.get("since", ""), city, now),
-        until=_moment("until", query.get("until", ""), city, now),
+        since=moment("since", query.get("since", ""), city, now),
+        until=moment("until", query.get("until", ""), city, now),
         overdue=now if _yes(query.get("overdue", "")) else None,
         merged_into=number_id(merged) if merged else None,
         pending=_pending(query.get("pending", "")),
         held=_yes(query.get("held", "")),
         repeats=_yes(query.get("repeats", "")),
+        outcome=_outcome(query.get("outcome", "")),
     )
 
 
@@ -84,6 +85,13 @@ def _pending(text: str) -> str:
     return text
 
 
+def _outcome(text: str) -> Outcome | None:
+    try:
+        return Outcome(text) if text else None
+    except ValueError:
+        raise BadField("outcome", text, why=f"one of: {', '.join(Outcome)}") from None
+
+
 def _categories(text: str, city: City) -> frozenset[CategoryId]:
     """Read codes, or the beginning of one: `E-05` is all emergencies, in every version."""
     if not text:
@@ -117,8 +125,8 @@ def _units(text: str, city: City) -> frozenset[UnitId]:
     return city.units_under(unit.id)
 
 
-def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
-    """Read a moment with its offset, or a day in the city's own time (``until`` includes it)."""
+def moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
+    """Read a moment with its offset, or a day in the city's own time (as an end it is included)."""
     if not text:
         return None
     try:
@@ -127,7 +135,7 @@ def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None
         at = datetime.fromisoformat(text)
         if len(text) == 10:
             at = at.replace(tzinfo=city.zone)
-            return at + timedelta(days=1) if field == "until" else at
+            return at + timedelta(days=1) if field in ("until", "to") else at
     except (ValueError, OverflowError):
         raise BadField(field, text, why="write 2026-11-24 or 2026-11-24T09:30:00+08:00") from None
     return aware(field, at)

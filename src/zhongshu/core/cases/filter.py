@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from zhongshu.core.cases.lifecycle import Stage
+from zhongshu.core.cases.lifecycle import Outcome, Stage
 from zhongshu.core.values import AreaId, CaseId, CategoryId, Span, UnitId
 
 
@@ -41,6 +41,7 @@ class Filter:
     pending: str = ""
     held: bool = False
     repeats: bool = False
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)

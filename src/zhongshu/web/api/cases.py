@@ -127,7 +127,7 @@ def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
     yield "\ufeff"
     header: list[str] | None = None
     for case in _all(actor, asked, hub):
-        row = {name: _cell(value) for name, value in browse.as_json(case, city).items()}
+        row = {name: cell(value) for name, value in browse.as_json(case, city).items()}
         out = io.StringIO()
         writer = csv.writer(out)
         if header is None:
@@ -137,7 +137,7 @@ def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Return a value for a cell; what a spreadsheet would run is made plain text."""
     if isinstance(value, dict):
         value = value.get("code", "")
