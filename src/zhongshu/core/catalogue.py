@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -116,6 +116,14 @@ class Catalogue:
     def by_id(self, category: int | None) -> Category | None:
         return None if category is None else self._ids.get(category)
 
+    def limited(self, limits: Mapping[tuple[CategoryId, bool], Limit]) -> Catalogue:
+        """Return the catalogue with other limits for the first condition of a category, by
+        identity and whether it is that for hazards.
+        """
+        if not limits:
+            return self
+        return replace(self, categories=tuple(_limited(c, limits) for c in self.categories))
+
     def guess(self, text: str) -> tuple[Guess, ...]:
         """Return the categories whose keywords stand in ``text``, the best first.
 
@@ -123,6 +131,17 @@ class Catalogue:
         characters (a Latin letter counts a third), and a shorter one inside it nothing.
         """
         return self._spotter.guess(text)
+
+
+def _limited(category: Category, limits: Mapping[tuple[CategoryId, bool], Limit]) -> Category:
+    given = {h: limits[category.id, h] for h in (False, True) if (category.id, h) in limits}
+    if not given:
+        return category
+    conditions = tuple(
+        replace(condition, limit=given.pop(condition.hazard, condition.limit))
+        for condition in category.conditions
+    )
+    return replace(category, conditions=conditions)
 
 
 class _Spotter:

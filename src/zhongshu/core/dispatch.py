@@ -41,7 +41,8 @@ class DutyRule:
     """One line of the duty catalogue. Empty category, area or hours: any.
 
     ``auto`` is the explicit rule by which the hub dispatches without a person.
-    ``forbidden`` are units that may not be given such a matter.
+    ``forbidden`` are units that may not be given such a matter. ``line`` is the identity of
+    the rule's first version, where this is a later one: people speak of a rule by it.
     """
 
     id: int
@@ -56,23 +57,31 @@ class DutyRule:
     auto: bool = False
     valid_from: date = date.min
     valid_until: date | None = None
+    line: int | None = None
+
+    @property
+    def number(self) -> int:
+        """The number a rule is spoken of by, whichever version of it this is."""
+        return self.id if self.line is None else self.line
+
+    def in_force(self, on: date) -> bool:
+        """Say whether this version holds on a day of the city."""
+        return self.valid_from <= on and (self.valid_until is None or on < self.valid_until)
 
     def fits(self, category: str, area_code: int | None, at: datetime) -> bool:
         """Say whether the rule applies to a matter at a local moment."""
-        day = at.date()
         return (
             category.startswith(self.category)
             and (self.area is None or (area_code is not None and area_code in self.area))
             and (not self.hours or any(window.holds(at) for window in self.hours))
-            and self.valid_from <= day
-            and (self.valid_until is None or day < self.valid_until)
+            and self.in_force(at.date())
         )
 
     @property
     def rank(self) -> tuple[int, int, bool, int, int]:
         """The order of specificity; the smallest wins."""
         width = self.area.hi - self.area.lo if self.area else 2**63
-        return (-len(self.category), width, not self.hours, -self.priority, self.id)
+        return (-len(self.category), width, not self.hours, -self.priority, self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class City:
     rulebook: Rulebook
     idle_rules: tuple[DutyRule, ...]
     calendar: Calendar
+    days: Mapping[date, tuple[str, str]]
     units: Mapping[UnitId, store.Unit]
     names: Mapping[int, tuple[str, Name]]
     same: SameRule
@@ -177,10 +178,8 @@ def load(tx: Tx, *, on: date | None = None) -> City:
     day = on or date.max.replace(year=9998)
     levels = tuple(store.levels(tx))
     areas = [area for area in store.areas(tx) if area.valid(day)]
-    holidays, workdays = store.calendar_days(tx)
-    same: Mapping[str, Any] = said.get("same", {})
+    days = store.calendar_days(tx)
     units = {unit.id: unit for unit in store.units(tx)}
-    calendar = _calendar(said, zone, holidays, workdays)
     rules = store.duty_rules(tx)
     return City(
         version=number,
@@ -189,39 +188,59 @@ def load(tx: Tx, *, on: date | None = None) -> City:
         levels=levels,
         tree=Tree(areas),
         locator=Locator(areas, levels),
-        catalogue=store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ()),
+        catalogue=(store.catalogue(tx, on=day) or Catalogue(0, "", date.min, ())).limited(
+            store.limits(tx)
+        ),
         rulebook=Rulebook(rule for rule in rules if units[rule.unit].active),
         idle_rules=tuple(rule for rule in rules if not units[rule.unit].active),
-        calendar=calendar,
         units=units,
         names=store.category_names(tx),
-        same=SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
-        keeper=Keeper.usual(
-            calendar, said=said.get("limits", {}),
-            units={
-                unit.code: _calendar(unit.hours, zone, holidays, workdays)
-                for unit in units.values() if unit.hours
-            },
-        ),
-        said=said,
+        **ruled(said, zone, units, days),
     )  # fmt: skip
+
+
+def ruled(
+    said: Mapping[str, Any], zone: ZoneInfo, units: Mapping[UnitId, store.Unit],
+    days: Mapping[date, tuple[str, str]],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the parts of a city that its settings, the units' hours and the days make."""
+    same: Mapping[str, Any] = said.get("same", {})
+    calendar = _calendar(said, zone, days)
+    return {
+        "said": said, "days": days, "calendar": calendar,
+        "same": SameRule(metres=same.get("metres", 50.0), hours=same.get("hours", 72.0)),
+        "keeper": Keeper.usual(
+            calendar, said=said.get("limits", {}),
+            units={u.code: _calendar(u.hours, zone, days) for u in units.values() if u.hours},
+        ),
+    }  # fmt: skip
 
 
 _PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))
 
 
+def hours_said(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the work hours of a city or a unit, with what it leaves unsaid."""
+    return {
+        "periods": [list(period) for period in said.get("periods", _PERIODS)],
+        "days_off": list(said.get("days_off", (5, 6))),
+        "holidays_too": bool(said.get("holidays_too")),
+        **({"zone": said["zone"]} if "zone" in said else {}),
+    }
+
+
 def _calendar(
-    said: Mapping[str, Any], zone: ZoneInfo, holidays: frozenset[date], workdays: frozenset[date]
+    said: Mapping[str, Any], zone: ZoneInfo, days: Mapping[date, tuple[str, str]]
 ) -> Calendar:
     """Return a calendar of the hours said; one that works through holidays says so."""
-    always = bool(said.get("holidays_too"))
+    hours = hours_said(said)
+    known = {} if hours["holidays_too"] else days
     return Calendar(
-        zone=ZoneInfo(said["zone"]) if "zone" in said else zone,
-        holidays=frozenset() if always else holidays,
-        workdays=frozenset() if always else workdays,
-        days_off=frozenset(said.get("days_off", (5, 6))),
+        zone=ZoneInfo(hours["zone"]) if "zone" in hours else zone,
+        holidays=frozenset(day for day, (kind, _) in known.items() if kind == "holiday"),
+        workdays=frozenset(day for day, (kind, _) in known.items() if kind == "workday"),
+        days_off=frozenset(hours["days_off"]),
         periods=tuple(
-            (time.fromisoformat(start), time.fromisoformat(end))
-            for start, end in said.get("periods", _PERIODS)
+            (time.fromisoformat(start), time.fromisoformat(end)) for start, end in hours["periods"]
         ),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 import shapely
 from psycopg.rows import class_row
 
-from zhongshu.core.calendar import parse_limit
+from zhongshu.core.calendar import Limit, parse_limit
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Layer
 from zhongshu.core.dispatch import DutyRule, Window
 from zhongshu.core.grid import Area, Level
@@ -188,6 +188,14 @@ def add_unit(
     return UnitId(row[0]), bool(row[1])
 
 
+def set_unit_hours(tx: Tx, unit: UnitId, hours: Mapping[str, Any] | None) -> None:
+    """Give a unit work hours of its own; none: it keeps the city's."""
+    tx.execute(
+        "update units set hours = %s where id = %s",
+        (None if hours is None else json.dumps(hours, ensure_ascii=False), unit),
+    )
+
+
 def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]:
     """Return the posts on these areas and in this unit."""
     return (
@@ -286,13 +294,10 @@ def add_categories(tx: Tx, version_: int, added: Sequence[Category]) -> None:
             )  # fmt: skip
 
 
-def calendar_days(tx: Tx) -> tuple[frozenset[date], frozenset[date]]:
-    """Return holidays and make-up workdays."""
-    rows = tx.execute("select day, kind from calendar_days").fetchall()
-    return (
-        frozenset(day for day, kind in rows if kind == "holiday"),
-        frozenset(day for day, kind in rows if kind == "workday"),
-    )
+def calendar_days(tx: Tx) -> dict[date, tuple[str, str]]:
+    """Return holidays and make-up workdays as ``{day: (kind, name)}``."""
+    rows = tx.execute("select day, kind, name from calendar_days order by day").fetchall()
+    return {day: (kind, name) for day, kind, name in rows}
 
 
 def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
@@ -305,36 +310,76 @@ def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
         )
 
 
+def drop_calendar_day(tx: Tx, day: date) -> None:
+    """Make a day an ordinary one again."""
+    tx.execute("delete from calendar_days where day = %s", (day,))
+
+
+def limits(tx: Tx) -> dict[tuple[CategoryId, bool], Limit]:
+    """Return the limits that stand in place of those of the catalogue: (category, hazard)."""
+    rows = tx.execute(
+        "select category, hazard, limit_ from condition_limits where until_at is null"
+    ).fetchall()
+    return {(CategoryId(id_), hazard): parse_limit(limit) for id_, hazard, limit in rows}
+
+
+def end_limit(tx: Tx, category: CategoryId, *, hazard: bool, at: datetime) -> None:
+    """Let a category have the limit of its catalogue again."""
+    tx.execute(
+        "update condition_limits set until_at = %s"
+        " where category = %s and hazard = %s and until_at is null",
+        (at, category, hazard),
+    )
+
+
+def add_limit(tx: Tx, category: CategoryId, *, hazard: bool, limit: str, at: datetime) -> None:
+    """Let a category have another limit than its catalogue says, from a moment on."""
+    tx.execute(
+        "insert into condition_limits (category, hazard, limit_, from_at)"
+        " select %(category)s, %(hazard)s, %(limit)s, %(at)s where %(limit)s is distinct from"
+        " (select limit_ from conditions where category = %(category)s and hazard = %(hazard)s"
+        "  order by n limit 1)",
+        {"category": category, "hazard": hazard, "limit": limit, "at": at},
+    )
+
+
 def duty_rules(tx: Tx) -> list[DutyRule]:
     rows = tx.execute(
         "select id, category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority,"
-        " auto, valid_from, valid_until from duty_rules order by id"
+        " auto, valid_from, valid_until, line from duty_rules order by id"
     ).fetchall()
     return [
         DutyRule(
             id=id_, category=category, area=None if lo is None else Span(lo, hi),
             hours=tuple(_window(window) for window in hours or ()), unit=unit,
             co_units=tuple(co_units), forbidden=frozenset(forbidden), clause=clause,
-            priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until,
+            priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until, line=line,
         )
         for id_, category, lo, hi, hours, unit, co_units, forbidden, clause, priority, auto,
-        valid_from, valid_until in rows
+        valid_from, valid_until, line in rows
     ]  # fmt: skip
 
 
-def add_duty_rule(tx: Tx, rule: DutyRule) -> None:
-    """Write a duty rule; its identity is given by the database."""
-    tx.execute(
+def add_duty_rule(tx: Tx, rule: DutyRule) -> int:
+    """Write a duty rule; return the identity the database gives it."""
+    row = tx.execute(
         "insert into duty_rules (category, area_lo, area_hi, hours, unit, co_units, forbidden,"
-        " clause, priority, auto, valid_from, valid_until)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " clause, priority, auto, valid_from, valid_until, line)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
         (
             rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
             json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
             list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
-            rule.valid_from, rule.valid_until,
+            rule.valid_from, rule.valid_until, rule.line,
         ),
-    )  # fmt: skip
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+def end_duty_rule(tx: Tx, rule: int, *, on: date) -> None:
+    """Let a version of a rule hold until before a day."""
+    tx.execute("update duty_rules set valid_until = %s where id = %s", (on, rule))
 
 
 def backdrops(tx: Tx) -> dict[str, Any]:

@@ -5,6 +5,8 @@ accounts_id_seq as bigint start 1 by 1
 areas_id_seq as bigint start 1 by 1
 case_id as bigint start 1 by 1
 categories_id_seq as bigint start 1 by 1
+city_facts_id_seq as bigint start 1 by 1
+condition_limits_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
@@ -12,6 +14,8 @@ imports_id_seq as bigint start 1 by 1
 photos_id_seq as bigint start 1 by 1
 posts_id_seq as bigint start 1 by 1
 procedures_id_seq as bigint start 1 by 1
+proposal_runs_id_seq as bigint start 1 by 1
+proposals_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
 units_id_seq as bigint start 1 by 1
@@ -121,6 +125,17 @@ category_map.old_version integer not null
 category_map.old_code text not null
 category_map.new_version integer not null
 category_map.new_code text not null
+city_facts.id bigint not null identity a
+city_facts.at timestamp with time zone not null
+city_facts.account bigint
+city_facts.kind text not null
+city_facts.says jsonb not null default '{}'::jsonb
+condition_limits.id bigint not null identity a
+condition_limits.category bigint not null
+condition_limits.hazard boolean not null
+condition_limits.limit_ text not null
+condition_limits.from_at timestamp with time zone not null
+condition_limits.until_at timestamp with time zone
 conditions.category bigint not null
 conditions.n integer not null
 conditions.text_zh text not null
@@ -150,6 +165,7 @@ duty_rules.priority integer not null default 0
 duty_rules.auto boolean not null default false
 duty_rules.valid_from date not null default '0001-01-01'::date
 duty_rules.valid_until date
+duty_rules.line bigint
 facts.id bigint not null identity a
 facts.tx xid8 not null default pg_current_xact_id()
 facts.case_id bigint not null
@@ -206,6 +222,46 @@ procedures.late_at timestamp with time zone
 procedures.ended_at timestamp with time zone
 procedures.hands bigint[] not null default '{}'::bigint[]
 procedures.said jsonb not null default '{}'::jsonb
+proposal_run_cases.run bigint not null
+proposal_run_cases.case_id bigint not null
+proposal_run_cases.tags text[] not null
+proposal_run_cases.unit_before bigint
+proposal_run_cases.unit_after bigint
+proposal_run_cases.says jsonb not null
+proposal_run_joins.run bigint not null
+proposal_run_joins.report bigint not null
+proposal_run_joins.kind text not null
+proposal_run_joins.case_id bigint not null
+proposal_run_joins.before_case bigint
+proposal_run_joins.after_case bigint
+proposal_run_joins.metres double precision
+proposal_run_joins.hours double precision
+proposal_runs.id bigint not null identity d
+proposal_runs.proposal bigint not null
+proposal_runs.version integer not null
+proposal_runs.changes jsonb not null
+proposal_runs.since timestamp with time zone not null
+proposal_runs.until timestamp with time zone not null
+proposal_runs.state text not null
+proposal_runs.asked_by bigint
+proposal_runs.asked_at timestamp with time zone not null
+proposal_runs.beat_at timestamp with time zone
+proposal_runs.ended_at timestamp with time zone
+proposal_runs.done integer not null default 0
+proposal_runs.total integer not null default 0
+proposal_runs.result jsonb
+proposal_runs.problem text not null default ''::text
+proposals.id bigint not null identity d
+proposals.title text not null
+proposals.state text not null
+proposals.changes jsonb not null default '[]'::jsonb
+proposals.version integer not null default 1
+proposals.made_by bigint
+proposals.made_at timestamp with time zone not null
+proposals.starts_on date
+proposals.decided_by bigint
+proposals.reason text not null default ''::text
+proposals.rules jsonb not null default '{}'::jsonb
 readers.name text not null
 readers.tx xid8 not null default '0'::xid8
 readers.id bigint not null default 0
@@ -306,6 +362,10 @@ categories: categories_version_fkey FOREIGN KEY (version) REFERENCES catalogues(
 category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES catalogues(version)
 category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
 category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
+city_facts: city_facts_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+city_facts: city_facts_pkey PRIMARY KEY (id)
+condition_limits: condition_limits_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
+condition_limits: condition_limits_pkey PRIMARY KEY (id)
 conditions: conditions_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
 conditions: conditions_n_check CHECK ((n >= 1))
 conditions: conditions_pkey PRIMARY KEY (category, n)
@@ -335,6 +395,26 @@ procedures: procedures_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 procedures: procedures_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'assist'::text, 'extension'::text, 'hold'::text, 'transfer'::text, 'dispute'::text, 'call'::text, 'supervision'::text, 'recheck'::text, 'appeal'::text])))
 procedures: procedures_pkey PRIMARY KEY (id)
 procedures: procedures_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+proposal_run_cases: proposal_run_cases_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+proposal_run_cases: proposal_run_cases_pkey PRIMARY KEY (run, case_id)
+proposal_run_cases: proposal_run_cases_run_fkey FOREIGN KEY (run) REFERENCES proposal_runs(id) ON DELETE CASCADE
+proposal_run_joins: proposal_run_joins_after_case_fkey FOREIGN KEY (after_case) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_before_case_fkey FOREIGN KEY (before_case) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_kind_check CHECK ((kind = ANY (ARRAY['joins'::text, 'parts'::text, 'elsewhere'::text])))
+proposal_run_joins: proposal_run_joins_pkey PRIMARY KEY (run, report)
+proposal_run_joins: proposal_run_joins_report_fkey FOREIGN KEY (report) REFERENCES reports(id)
+proposal_run_joins: proposal_run_joins_run_fkey FOREIGN KEY (run) REFERENCES proposal_runs(id) ON DELETE CASCADE
+proposal_runs: proposal_runs_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES accounts(id)
+proposal_runs: proposal_runs_check CHECK ((until > since))
+proposal_runs: proposal_runs_pkey PRIMARY KEY (id)
+proposal_runs: proposal_runs_proposal_fkey FOREIGN KEY (proposal) REFERENCES proposals(id)
+proposal_runs: proposal_runs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text])))
+proposals: proposals_check CHECK (((state = 'draft'::text) = (starts_on IS NULL)))
+proposals: proposals_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES accounts(id)
+proposals: proposals_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
+proposals: proposals_pkey PRIMARY KEY (id)
+proposals: proposals_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'scheduled'::text, 'on'::text, 'off'::text])))
 readers: readers_pkey PRIMARY KEY (name)
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
@@ -394,12 +474,16 @@ CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
 CREATE UNIQUE INDEX categories_pkey ON public.categories USING btree (id)
 CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree (version, code)
 CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
+CREATE UNIQUE INDEX city_facts_pkey ON public.city_facts USING btree (id)
+CREATE UNIQUE INDEX condition_limits_now ON public.condition_limits USING btree (category, hazard) WHERE (until_at IS NULL)
+CREATE UNIQUE INDEX condition_limits_pkey ON public.condition_limits USING btree (id)
 CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
 CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
 CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
+CREATE INDEX facts_when ON public.facts USING brin (at)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
@@ -416,6 +500,13 @@ CREATE UNIQUE INDEX procedures_one_open ON public.procedures USING btree (case_i
 CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) WHERE (ended_at IS NULL)
 CREATE UNIQUE INDEX procedures_pkey ON public.procedures USING btree (id)
 CREATE INDEX procedures_unit ON public.procedures USING btree (unit) WHERE (ended_at IS NULL)
+CREATE UNIQUE INDEX proposal_run_cases_pkey ON public.proposal_run_cases USING btree (run, case_id)
+CREATE UNIQUE INDEX proposal_run_joins_pkey ON public.proposal_run_joins USING btree (run, report)
+CREATE UNIQUE INDEX proposal_runs_pkey ON public.proposal_runs USING btree (id)
+CREATE INDEX proposal_runs_proposal ON public.proposal_runs USING btree (proposal, id DESC)
+CREATE INDEX proposal_runs_waiting ON public.proposal_runs USING btree (id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
+CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
+CREATE INDEX proposals_state ON public.proposals USING btree (state, starts_on)
 CREATE UNIQUE INDEX readers_pkey ON public.readers USING btree (name)
 CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
@@ -434,6 +525,8 @@ CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
 -- views
 
 -- triggers (O: they fire)
+O CREATE TRIGGER city_facts_are_kept BEFORE DELETE OR UPDATE ON public.city_facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER city_facts_stay BEFORE TRUNCATE ON public.city_facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()

@@ -40,8 +40,12 @@ class Match:
 
     @property
     def score(self) -> float:
-        """Smaller is more alike: distance and age in units of the rule, less shared words."""
-        return self.metres / 50 + self.hours / 720 - self.likeness
+        return nearness(self.metres, self.hours, self.likeness)
+
+
+def nearness(metres: float, hours: float, likeness: float) -> float:
+    """Smaller is more alike: distance and age in units of the rule, less shared words."""
+    return metres / 50 + hours / 720 - likeness
 
 
 def same_matter(

@@ -1,0 +1,637 @@
+"""规则方案, rule proposals: changes to the city's rules that bind nobody until they are switched on.
+
+A proposal is a set of changes, each of one subject: what was, and what shall be, as plain
+data. So the same few lines apply it to rules in memory, find out that somebody changed the
+same thing meanwhile, and put everything back. Fields of a duty rule are taken from its
+class: a condition that rules learn later is carried along without a word here.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cached_property
+from types import NoneType
+from typing import Any, ClassVar, cast, get_args, get_origin, get_type_hints
+
+from zhongshu.core.calendar import Limit, LimitUnit, parse_limit
+from zhongshu.core.cases.clocks import ClockKind
+from zhongshu.core.cases.matching import SameRule
+from zhongshu.core.catalogue import Catalogue, Category
+from zhongshu.core.dispatch import DutyRule, Window
+from zhongshu.core.grid.areas import Tree
+from zhongshu.core.values import Refused, Span, UnitId
+
+Data = Mapping[str, Any]
+
+
+class Subject(StrEnum):
+    """What a proposal can change."""
+
+    RULE = "rule"  # 派单规则; key: the rule's number, or new-1, new-2 …
+    LIMIT = "limit"  # 立案条件的时限; key: category code, with :hazard for that condition
+    STAGE = "stage"  # 环节时限; key: the kind of clock
+    HOURS = "hours"  # 工作时段; key: code of a unit, empty for the city
+    DAY = "day"  # 节假日与调休; key: the day
+    SAME = "same"  # 同一事项; key: empty
+
+
+#: The stages whose limits a city sets; handling has the limit of its filing condition.
+STAGES = (ClockKind.ACCEPT, ClockKind.DISPATCH, ClockKind.CHECK, ClockKind.WHOLE)
+#: How long ago an open case may have been reported and still be joined, in hours.
+MOST_HOURS = 720.0
+#: The longest limit, in days: calendars are not made for ever.
+MOST_DAYS = 1000
+
+
+class NothingProposed(Refused):
+    message = "%(field)s: the proposal changes nothing."
+    remedy = (
+        "Add a change: a rule, a limit, a stage limit, work hours, a day or the duplicate rule."
+    )
+
+
+class UnknownSubject(Refused):
+    message = "%(field)s: “%(value)s” is not one of: %(choices)s."
+    remedy = "Name what the change is about."
+
+
+class UnknownKey(Refused):
+    message = "%(field)s: there is no “%(value)s” whose rule could be changed."
+    remedy = "Name a rule in force, a category with such a condition, a stage, a unit or a day."
+
+
+class UnknownPart(Refused):
+    message = "%(field)s: “%(value)s” is nothing such a rule has."
+    remedy = "Use only the fields the interface describes."
+
+
+class UnknownUnit(Refused):
+    message = "%(field)s: there is no unit “%(value)s” at work."
+    remedy = "Use the code of one of the active units."
+
+
+class UnknownArea(Refused):
+    message = "%(field)s: there is no area “%(value)s”."
+    remedy = "Use the code of one of the city's areas, or leave it empty for the whole city."
+
+
+class UnknownClass(Refused):
+    message = "%(field)s: no category of the catalogue begins with “%(value)s”."
+    remedy = "Use a category's code or the beginning of one, or leave it empty for all."
+
+
+class LimitTooLong(Refused):
+    message = "%(field)s: %(value)s is longer than %(most)d days."
+    remedy = "Choose a shorter limit; what cannot be done in years is put on hold with a date."
+
+
+class UnreadableHours(Refused):
+    message = "%(field)s: “%(value)s” are no hours: %(why)s."
+    remedy = "Write periods in order that do not touch, such as 08:00-12:00, 14:00-18:00, and days from 0 (Monday) to 6."
+
+
+class UnreadableDay(Refused):
+    message = "%(field)s: “%(value)s” is not accepted for a day."
+    remedy = "Write the day as 2026-12-31 and what it is: holiday, workday, or nothing."
+
+
+class OutOfReach(Refused):
+    message = "%(field)s: %(value)s is out of reach: it must be more than 0 and at most %(most)s."
+    remedy = "Only the squares around a place are looked at, and cases of the last thirty days: choose less."
+
+
+class NoEffect(Refused):
+    message = "%(field)s: “%(value)s” would have no effect: %(why)s."
+    remedy = "Change it so that it does something, or take it out of the proposal."
+
+
+class ForbidsItsLead(Refused):
+    message = "%(field)s: the rule forbids the unit “%(value)s” that it names as lead."
+    remedy = "Take the unit out of the forbidden ones, or name another lead."
+
+
+class LeadTwice(Refused):
+    message = "%(field)s: “%(value)s” is the lead and cannot also assist."
+    remedy = "Take the unit out of those that assist."
+
+
+class LeftWithout(Refused):
+    message = "%(field)s: %(value)s would be left without any duty rule (%(count)d such pairs)."
+    remedy = "Add a rule for them, or keep the one that covered them."
+
+
+class ChangedMeanwhile(Refused):
+    status: ClassVar[int] = 409
+    message = "%(field)s: “%(value)s” was changed after this proposal was made."
+    remedy = "Look at it as it is now, take that over into the proposal, and try again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change. ``was`` and ``now`` are JSON-ready; None: it was not there, or will not be."""
+
+    subject: Subject
+    key: str
+    was: Data | None = None
+    now: Data | None = None
+
+    @property
+    def name(self) -> str:
+        """How refusals and the interface name it: ``rule.17``."""
+        return f"{self.subject}.{self.key}" if self.key else str(self.subject)
+
+    def record(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {"subject": str(self.subject), "key": self.key, "was": self.was, "now": self.now}
+
+    @classmethod
+    def read(cls, said: Data) -> Change:
+        """Undo `record`."""
+        try:
+            subject = Subject(said["subject"])
+        except ValueError:
+            raise UnknownSubject("subject", said["subject"], choices=", ".join(Subject)) from None
+        return cls(
+            subject=subject, key=said.get("key", ""), was=said.get("was"), now=said.get("now")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A frozen set of changes, each thing changed once."""
+
+    changes: tuple[Change, ...] = ()
+
+    def of(self, subject: Subject) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.subject is subject)
+
+    def find(self, subject: Subject, key: str) -> Change | None:
+        return next((c for c in self.changes if (c.subject, c.key) == (subject, key)), None)
+
+    def with_change(self, change: Change) -> Proposal:
+        """Return the proposal with one more change, in place of an earlier one of the same thing."""
+        same = [c for c in self.changes if (c.subject, c.key) == (change.subject, change.key)]
+        if not same:
+            return Proposal((*self.changes, change))
+        return Proposal(tuple(change if c is same[0] else c for c in self.changes))
+
+    def without(self, subject: Subject, key: str) -> Proposal:
+        return Proposal(tuple(c for c in self.changes if (c.subject, c.key) != (subject, key)))
+
+    def fresh_key(self) -> str:
+        """Return a key for one more new rule."""
+        taken = {c.key for c in self.of(Subject.RULE)}
+        return next(key for n in range(1, len(taken) + 2) if (key := f"new-{n}") not in taken)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The names a change may use: units by code, the areas, and how far a place is looked around."""
+
+    units: Mapping[str, UnitId]
+    active: frozenset[UnitId]
+    tree: Tree
+    reach_m: float
+
+    @cached_property
+    def _codes(self) -> Mapping[UnitId, str]:
+        return {unit: code for code, unit in self.units.items()}
+
+    @cached_property
+    def _areas(self) -> Mapping[Span, str]:
+        """Codes that lead back to their span: a code that several levels share does not."""
+        return {
+            area.span: area.code
+            for area in self.tree
+            if (found := self.tree.named(area.code)) is not None and found.span == area.span
+        }
+
+    def code(self, unit: UnitId) -> str:
+        return self._codes.get(unit, str(unit))
+
+    def area(self, span: Span) -> str:
+        """Return an area's code, or its ends where no area has just this span."""
+        return self._areas.get(span) or f"{span.lo}-{span.hi}"
+
+    def span(self, code: str, field: str) -> Span:
+        found = self.tree.named(code)
+        if found is not None:
+            return found.span
+        ends = re.fullmatch(r"(\d{1,19})-(\d{1,19})", code)
+        if ends is None or int(ends[1]) >= int(ends[2]):
+            raise UnknownArea(field, code)
+        return Span(int(ends[1]), int(ends[2]))
+
+    def unit(self, code: str, field: str) -> UnitId:
+        found = self.units.get(code)
+        if found is None:
+            raise UnknownUnit(field, code)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSet:
+    """All that a proposal can change, as it stands on one day.
+
+    ``duty`` are the versions in force that day, also those of units no longer at work;
+    ``stages`` are limits as written; ``hours`` by unit code, the city's under ``""``;
+    ``days`` are kind and name of holidays and make-up workdays.
+    """
+
+    duty: tuple[DutyRule, ...]
+    catalogue: Catalogue
+    stages: Mapping[ClockKind, str]
+    hours: Mapping[str, Data]
+    days: Mapping[date, tuple[str, str]]
+    same: SameRule
+
+
+# ── a duty rule as plain data ────────────────────────────────────────────────────────
+
+#: Which version of a rule this is, is not part of what it says.
+_NOT_SAID = frozenset({"id", "line", "valid_from"})
+#: What a rule brings about; every other field is a condition on when it does.
+_BRINGS = frozenset(
+    {"unit", "co_units", "forbidden", "clause", "priority", "auto", "valid_until", *_NOT_SAID}
+)
+_FIELDS = {field.name: field for field in fields(DutyRule)}
+#: How each field is said follows from its type alone.
+_TYPES: Mapping[str, Any] = get_type_hints(DutyRule)
+
+
+def rule_said(rule: DutyRule, known: Directory) -> dict[str, Any]:
+    """Return what a rule says as JSON-ready data, units and areas by their codes."""
+    return {name: _plain(getattr(rule, name), _TYPES[name], known) for name in _FIELDS if name not in _NOT_SAID}  # fmt: skip
+
+
+def _plain(value: Any, kind: Any, known: Directory) -> Any:
+    if value is None:
+        return "" if UnitId in get_args(kind) or Span in get_args(kind) else None
+    if isinstance(value, tuple | frozenset):
+        of = get_args(kind)[0]
+        each = [_plain(one, of, known) for one in cast("Iterable[Any]", value)]
+        return sorted(each) if isinstance(value, frozenset) else each
+    if isinstance(value, Window):
+        return {"days": sorted(value.days), "start": f"{value.start:%H:%M}", "end": f"{value.end:%H:%M}"}  # fmt: skip
+    if isinstance(value, Span):
+        return known.area(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return known.code(value) if UnitId in (kind, *get_args(kind)) else value
+
+
+def rule_read(
+    said: Data, known: Directory, *, field: str, id: int = 0, line: int | None = None
+) -> DutyRule:
+    """Undo `rule_said`; what cannot be read is refused by name."""
+    strange = said.keys() - _FIELDS.keys() | said.keys() & _NOT_SAID
+    if strange:
+        raise UnknownPart(field, min(strange))
+    read = {n: _read(value, _TYPES[n], known, f"{field}.{n}") for n, value in said.items()}
+    try:
+        return DutyRule(id=id, line=line, **read)
+    except (TypeError, ValueError):
+        raise UnknownUnit(f"{field}.unit", "") from None
+
+
+def _read(value: Any, kind: Any, known: Directory, field: str) -> Any:
+    parts = get_args(kind)
+    if NoneType in parts and not value:
+        return None
+    if get_origin(kind) in (tuple, frozenset):
+        each = (_read(one, parts[0], known, field) for one in value)
+        return tuple(each) if get_origin(kind) is tuple else frozenset(each)
+    if kind is Window:
+        return _window_read(value, field)
+    if Span in parts:
+        return known.span(value, field)
+    if date in parts:
+        return _day(value, field)
+    return known.unit(value, field) if UnitId in (kind, *parts) else value
+
+
+def _window_read(said: Data, field: str) -> Window:
+    try:
+        days = frozenset(int(day) for day in said["days"])
+        start, end = time.fromisoformat(said["start"]), time.fromisoformat(said["end"])
+    except (KeyError, ValueError, TypeError):
+        raise UnreadableHours(field, str(dict(said)), why="not a time of day") from None
+    if not days or not days <= frozenset(range(7)):
+        raise UnreadableHours(field, str(sorted(days)), why="no day of the week")
+    return Window(days=days, start=start, end=end)
+
+
+def _day(text: str, field: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UnreadableDay(field, text) from None
+
+
+def at_work(rule: DutyRule, known: Directory) -> bool:
+    """Say whether the unit a rule names is at work."""
+    return rule.unit in known.active
+
+
+def _fits(rule: DutyRule, category: str, area: Span, at: datetime) -> bool:
+    return rule.fits(category, area.lo, at)
+
+
+# ── applying ─────────────────────────────────────────────────────────────────────────
+
+
+def present(rules: RuleSet, known: Directory, subject: Subject, key: str) -> Data | None:
+    """Return how a thing stands now, as a change would say it; None where it does not."""
+    match subject:
+        case Subject.RULE:
+            found = _in_force(rules, key)
+            return None if found is None else rule_said(found, known)
+        case Subject.LIMIT:
+            at = _condition(rules.catalogue, key)
+            return None if at is None else {"limit": str(at[0].conditions[at[1]].limit)}
+        case Subject.STAGE:
+            return {"limit": rules.stages[ClockKind(key)]} if key in STAGES else None
+        case Subject.HOURS:
+            return rules.hours.get(key)
+        case Subject.DAY:
+            found = rules.days.get(_day(key, f"day.{key}"))
+            return None if found is None else {"kind": found[0], "name": found[1]}
+        case Subject.SAME:
+            return {"metres": rules.same.metres, "hours": rules.same.hours}
+
+
+def _in_force(rules: RuleSet, key: str) -> DutyRule | None:
+    return next((rule for rule in rules.duty if str(rule.number) == key), None)
+
+
+def _condition(catalogue: Catalogue, key: str) -> tuple[Category, int] | None:
+    """Return the category a key names, and which of its conditions."""
+    code, _, kind = key.partition(":")
+    category = catalogue.by_code(code)
+    if category is None or kind not in ("", "hazard"):
+        return None
+    places = (n for n, c in enumerate(category.conditions) if c.hazard is (kind == "hazard"))
+    n = next(places, None)
+    return None if n is None else (category, n)
+
+
+def as_changed(rules: RuleSet, proposal: Proposal, known: Directory) -> RuleSet:
+    """Return the rules with a proposal applied; what cannot be read is refused by name.
+
+    New rules get identities after all that are there, in the order of the proposal: so
+    they stand behind older rules of the same rank, as they will once they are written.
+    """
+    first = _next(rules)
+    for n, change in enumerate(proposal.changes):
+        rules = _changed(rules, change, known, first + n)
+    return rules
+
+
+def _next(rules: RuleSet) -> int:
+    """Return the first identity after those of all rules, and after their numbers."""
+    return 1 + max((max(rule.id, rule.number) for rule in rules.duty), default=0)
+
+
+def _changed(rules: RuleSet, change: Change, known: Directory, fresh: int) -> RuleSet:
+    name, now = change.name, change.now
+    match change.subject:
+        case Subject.RULE:
+            return replace(rules, duty=_duty(rules, change, known, fresh))
+        case Subject.LIMIT:
+            return replace(rules, catalogue=_limited(rules.catalogue, change))
+        case Subject.STAGE:
+            if change.key not in STAGES or now is None:
+                raise UnknownKey("stage", change.key)
+            limit = str(_limit(now, name))
+            return replace(rules, stages={**rules.stages, ClockKind(change.key): limit})
+        case Subject.HOURS:
+            return replace(rules, hours=_worked(rules, change, known))
+        case Subject.DAY:
+            day = _day(change.key, name)
+            days = {**rules.days}
+            days.pop(day, None)
+            if now is not None:
+                if now.get("kind") not in ("holiday", "workday"):
+                    raise UnreadableDay(name, now.get("kind"))
+                days[day] = (now["kind"], now.get("name", ""))
+            return replace(rules, days=dict(sorted(days.items())))
+        case Subject.SAME:
+            return replace(rules, same=_alike(rules.same, change, known))
+
+
+def _duty(rules: RuleSet, change: Change, known: Directory, fresh: int) -> tuple[DutyRule, ...]:
+    old = _in_force(rules, change.key)
+    others = tuple(rule for rule in rules.duty if rule is not old)
+    new = change.was is None and change.key.startswith("new-")
+    if (old is None) is not new or (new and change.now is None):
+        raise UnknownKey("rule", change.key)
+    if change.now is None:
+        return others
+    line = None if old is None else old.number
+    return (*others, rule_read(change.now, known, field=change.name, id=fresh, line=line))
+
+
+def _limited(catalogue: Catalogue, change: Change) -> Catalogue:
+    at = _condition(catalogue, change.key)
+    if at is None or change.now is None:
+        raise UnknownKey("limit", change.key)
+    limit = _limit(change.now, change.name)
+    return catalogue.limited({(at[0].id, change.key.endswith(":hazard")): limit})
+
+
+def _limit(said: Data, field: str) -> Limit:
+    limit = parse_limit(str(said.get("limit", "")), field=field)
+    days = float(limit.amount) / (24 if limit.unit in (LimitUnit.UH, LimitUnit.WH) else 1)
+    if days > MOST_DAYS:
+        raise LimitTooLong(field, str(limit), most=MOST_DAYS)
+    return limit
+
+
+def _worked(rules: RuleSet, change: Change, known: Directory) -> Mapping[str, Data]:
+    if change.key:
+        known.unit(change.key, "hours")
+    if change.now is not None:
+        return {**rules.hours, change.key: hours_read(change.now, change.name)}
+    if not change.key:
+        raise UnknownKey("hours", "")
+    return {unit: said for unit, said in rules.hours.items() if unit != change.key}
+
+
+def hours_read(said: Data, field: str) -> dict[str, Any]:
+    """Return work hours in the one form they are kept in, or refuse them."""
+    periods: list[list[str]] = []
+    try:
+        edges = [time.fromisoformat(str(e)) for p in said.get("periods", ()) for e in p]
+        days = sorted({int(day) for day in said.get("days_off", ())})
+    except (TypeError, ValueError):
+        raise UnreadableHours(field, said.get("periods"), why="not a time of day") from None
+    if not edges or len(edges) % 2 or edges != sorted(set(edges)):
+        raise UnreadableHours(field, said.get("periods"), why="they touch or are not in order")
+    if not frozenset(days) < frozenset(range(7)):
+        raise UnreadableHours(field, days, why="some day of the week must be worked")
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        periods.append([f"{start:%H:%M}", f"{end:%H:%M}"])
+    zone = {"zone": said["zone"]} if said.get("zone") else {}
+    return {
+        "periods": periods, "days_off": days, "holidays_too": bool(said.get("holidays_too")), **zone
+    }  # fmt: skip
+
+
+def _alike(same: SameRule, change: Change, known: Directory) -> SameRule:
+    now = change.now or {}
+    for part, most in (("metres", known.reach_m), ("hours", MOST_HOURS)):
+        number = now.get(part)
+        if not isinstance(number, int | float) or not 0 < number <= most:
+            raise OutOfReach(f"same.{part}", number, most=f"{most:g}")
+    return replace(same, metres=float(now["metres"]), hours=float(now["hours"]))
+
+
+def normal(rules: RuleSet, change: Change, known: Directory) -> Change:
+    """Return a change in the one form it is kept in, or refuse what cannot be read."""
+    after = _changed(rules, change, known, _next(rules))
+    if change.subject is Subject.RULE:
+        made = None if change.now is None else rule_said(after.duty[-1], known)
+        return replace(change, now=made)
+    return replace(change, now=present(after, known, change.subject, change.key))
+
+
+# ── what is wrong with a proposal ────────────────────────────────────────────────────
+
+
+def unreadable(rules: RuleSet, proposal: Proposal, known: Directory) -> tuple[Refused, ...]:
+    """Return what keeps a proposal from being applied at all, change by change."""
+    found: list[Refused] = []
+    for change in proposal.changes:
+        try:
+            _changed(rules, change, known, _next(rules))
+        except Refused as refusal:
+            found.append(refusal)
+    return tuple(found) if proposal.changes else (NothingProposed("changes", ""),)
+
+
+def faults(
+    rules: RuleSet, proposal: Proposal, known: Directory, *, on: date
+) -> tuple[Refused, ...]:
+    """Return all that speaks against switching a proposal on that day; nothing: it can be."""
+    found = list(unreadable(rules, proposal, known))
+    if found:
+        return tuple(found)
+    after = as_changed(rules, proposal, known)
+    for change in proposal.changes:
+        if present(rules, known, change.subject, change.key) != change.was:
+            found.append(ChangedMeanwhile(change.name, change.key))
+        elif change.now == change.was:
+            found.append(NoEffect(change.name, change.key, why="it stands like that already"))
+    new = {rule.id for rule in after.duty} - {rule.id for rule in rules.duty}
+    touched = [c for c in proposal.of(Subject.RULE) if c.now is not None]
+    made = sorted((r for r in after.duty if r.id in new), key=lambda r: r.id)
+    for change, rule in zip(touched, made, strict=True):
+        found += _rule_faults(change, rule, after, known, on)
+    return (*found, *_left_without(rules, after, known))
+
+
+def _rule_faults(
+    change: Change, rule: DutyRule, after: RuleSet, known: Directory, on: date
+) -> list[Refused]:
+    field, lead = change.name, known.code(rule.unit)
+    found: list[Refused] = []
+    for unit in (rule.unit, *rule.co_units):
+        if unit not in known.active:
+            found.append(UnknownUnit(f"{field}.unit", known.code(unit)))
+    if rule.unit in rule.forbidden:
+        found.append(ForbidsItsLead(f"{field}.forbidden", lead))
+    if rule.unit in rule.co_units:
+        found.append(LeadTwice(f"{field}.co_units", lead))
+    if not any(c.code.startswith(rule.category) for c in after.catalogue.categories):
+        found.append(UnknownClass(f"{field}.category", rule.category))
+    if rule.valid_until is not None and rule.valid_until <= on:
+        until = rule.valid_until.isoformat()
+        found.append(NoEffect(f"{field}.valid_until", until, why="it would be over already"))
+    hiding = next((r for r in after.duty if _hides(r, rule, known)), None)
+    if hiding is not None:
+        found.append(NoEffect(field, change.key, why=f"rule {hiding.number} has the same conditions and goes before it"))  # fmt: skip
+    return found
+
+
+def _hides(one: DutyRule, other: DutyRule, known: Directory) -> bool:
+    """Say whether a rule goes before another wherever that would apply."""
+    return (
+        at_work(one, known) and one.rank < other.rank and not other.forbidden
+        and one.valid_until is None
+        and all(getattr(one, n) == getattr(other, n) for n in _FIELDS if n not in _BRINGS)
+    )  # fmt: skip
+
+
+def standing(duty: Iterable[DutyRule], known: Directory) -> tuple[DutyRule, ...]:
+    """Return rules of units at work as if they had always been in force, and always would be."""
+    return tuple(
+        replace(rule, valid_from=date.min, valid_until=None)
+        for rule in duty
+        if at_work(rule, known)
+    )
+
+
+#: A week that begins on a Monday: rules that stand ask for nothing but the day of the week.
+_WEEK = date(2024, 1, 1)
+
+
+def _left_without(before: RuleSet, after: RuleSet, known: Directory) -> tuple[Refused, ...]:
+    """Return the categories and areas that had a duty rule and would have none."""
+    old, new = standing(before.duty, known), standing(after.duty, known)
+    if set(old) <= set(new) or any(_fits_all(rule) for rule in new):
+        return ()
+    gaps = [
+        (area, category)
+        for category in after.catalogue.categories
+        if category.active
+        for area in _areas_apart((*old, *new), known)
+        if _gap(old, new, category.code, area, _moments((*old, *new)))
+    ]
+    if not gaps:
+        return ()
+    shown = ", ".join(f"{known.area(area)} × {category.code}" for area, category in gaps[:3])
+    return (LeftWithout("rules", shown, count=len(gaps)),)
+
+
+def _fits_all(rule: DutyRule) -> bool:
+    return all(getattr(rule, n) == _FIELDS[n].default for n in _FIELDS if n not in _BRINGS)
+
+
+def _gap(
+    old: Sequence[DutyRule], new: Sequence[DutyRule], category: str, area: Span,
+    moments: Sequence[datetime],
+) -> bool:  # fmt: skip
+    here_old = [r for r in old if category.startswith(r.category)]
+    here_new = [r for r in new if category.startswith(r.category)]
+    return any(
+        any(_fits(r, category, area, at) for r in here_old)
+        and not any(_fits(r, category, area, at) for r in here_new)
+        for at in moments
+    )
+
+
+def _areas_apart(rules: Sequence[DutyRule], known: Directory) -> list[Span]:
+    """Return one area for each piece of the tree's line that the rules tell apart."""
+    cuts = sorted({end for r in rules if r.area for end in (r.area.lo, r.area.hi)})
+    apart: dict[int, Span] = {}
+    for area in known.tree:
+        apart.setdefault(bisect_right(cuts, area.span.lo), area.span)
+    return list(apart.values())
+
+
+def _moments(rules: Sequence[DutyRule]) -> list[datetime]:
+    """Return a moment of the week in each stretch the rules' hours tell apart."""
+    found = {datetime.combine(_WEEK, time())}
+    for rule in rules:
+        for window in rule.hours:
+            for day in window.days:
+                start = datetime.combine(_WEEK + timedelta(days=day), window.start)
+                over = window.end <= window.start
+                end = datetime.combine(_WEEK + timedelta(days=day + over), window.end)
+                found |= {start, end}
+    return sorted(found)
