@@ -456,7 +456,9 @@ def _worked(rules: RuleSet, change: Change, known: Directory) -> Mapping[str, Da
     if change.key:
         known.unit(change.key, "hours")
     if change.now is not None:
-        return {**rules.hours, change.key: hours_read(change.now, change.name)}
+        zone = rules.hours.get(change.key, {}).get("zone")
+        said = {"zone": zone, **change.now}
+        return {**rules.hours, change.key: hours_read(said, change.name)}
     if not change.key:
         raise UnknownKey("hours", "")
     return {unit: said for unit, said in rules.hours.items() if unit != change.key}
