@@ -1,4 +1,5 @@
-"""Work that nobody waits for: deadlines that pass, contacts whose time is up.
+"""Work that nobody waits for: deadlines that pass, contacts whose time is up, rule proposals
+that are run over a past or whose day has come.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -14,12 +15,14 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, proceedings
+from zhongshu.flow import acts, contacts, proceedings, proposals, whatif
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
 DEADLINES_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
+RUNS_EVERY_S = 1.0
+DAYS_EVERY_S = 30.0
 
 
 def run(
@@ -33,6 +36,8 @@ def run(
     loops = (
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+        (RUNS_EVERY_S, lambda: runs(db, city, clock)),
+        (DAYS_EVERY_S, lambda: _days(db, city, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -65,3 +70,14 @@ def _deadlines(
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
+
+
+def runs(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    """Work off the runs of proposals that are waiting, one after the other."""
+    while whatif.work_off(db, city, clock=clock):
+        pass
+
+
+def _days(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        proposals.come(tx, city(), at=clock())

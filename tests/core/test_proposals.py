@@ -16,23 +16,29 @@ from zhongshu.core.cases.clocks import ClockKind, Keeper
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Layer
 from zhongshu.core.dispatch import DutyRule, Rulebook, Window
-from zhongshu.core.grid.areas import Area, Tree
-from zhongshu.core.proposals import (
-    Change,
+from zhongshu.core.faults import (
     ChangedMeanwhile,
-    Directory,
     ForbidsItsLead,
     LeadTwice,
     LeftWithout,
-    LimitTooLong,
+    NeverReached,
     NoEffect,
     NothingProposed,
+    OverAlready,
+    UnknownClass,
+    faults,
+    unreadable,
+)
+from zhongshu.core.grid.areas import Area, Tree
+from zhongshu.core.proposals import (
+    Change,
+    Directory,
+    LimitTooLong,
     OutOfReach,
     Proposal,
     RuleSet,
     Subject,
     UnknownArea,
-    UnknownClass,
     UnknownKey,
     UnknownPart,
     UnknownSubject,
@@ -40,13 +46,11 @@ from zhongshu.core.proposals import (
     UnreadableDay,
     UnreadableHours,
     as_changed,
-    faults,
     normal,
     present,
     rule_read,
     rule_said,
     standing,
-    unreadable,
 )
 from zhongshu.core.values import AreaId, CategoryId, Name, Refused, Span, UnitId
 
@@ -266,9 +270,9 @@ def wrong(rules: RuleSet, *changes: Change) -> list[type[Refused]]:
         ({**NEW, "co_units": ["U4"]}, LeadTwice),
         ({**NEW, "unit": "U6"}, UnknownUnit),
         ({**NEW, "category": "Z"}, UnknownClass),
-        ({**NEW, "valid_until": "2026-11-24"}, NoEffect),
+        ({**NEW, "valid_until": "2026-11-24"}, OverAlready),
         ({**NEW, "hours": [{"days": [0], "start": "08:00", "end": "08:00"}]}, None),  # all day
-        ({"unit": "U4"}, NoEffect),  # rule 1 is older and has the same conditions
+        ({"unit": "U4"}, NeverReached),  # rule 1 is older and has the same conditions
         ({"unit": "U4", "forbidden": ["U1"]}, None),  # but this one also forbids
         ({"unit": "U4", "priority": 1}, None),  # and this one goes first
         (NEW, None),

@@ -59,6 +59,9 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
                 identity=1,
                 move="approve",
                 code="L1",
+                proposal=1,
+                run=1,
+                line=1,
             )
             for method in route.methods or ():
                 answer = client.request(method, path, follow_redirects=False)

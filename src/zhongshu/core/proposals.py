@@ -9,14 +9,13 @@ class: a condition that rules learn later is carried along without a word here.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cached_property
 from types import NoneType
-from typing import Any, ClassVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from zhongshu.core.calendar import Limit, LimitUnit, parse_limit
 from zhongshu.core.cases.clocks import ClockKind
@@ -48,13 +47,6 @@ MOST_HOURS = 720.0
 MOST_DAYS = 1000
 
 
-class NothingProposed(Refused):
-    message = "%(field)s: the proposal changes nothing."
-    remedy = (
-        "Add a change: a rule, a limit, a stage limit, work hours, a day or the duplicate rule."
-    )
-
-
 class UnknownSubject(Refused):
     message = "%(field)s: “%(value)s” is not one of: %(choices)s."
     remedy = "Name what the change is about."
@@ -80,19 +72,14 @@ class UnknownArea(Refused):
     remedy = "Use the code of one of the city's areas, or leave it empty for the whole city."
 
 
-class UnknownClass(Refused):
-    message = "%(field)s: no category of the catalogue begins with “%(value)s”."
-    remedy = "Use a category's code or the beginning of one, or leave it empty for all."
-
-
 class LimitTooLong(Refused):
     message = "%(field)s: %(value)s is longer than %(most)d days."
     remedy = "Choose a shorter limit; what cannot be done in years is put on hold with a date."
 
 
 class UnreadableHours(Refused):
-    message = "%(field)s: “%(value)s” are no hours: %(why)s."
-    remedy = "Write periods in order that do not touch, such as 08:00-12:00, 14:00-18:00, and days from 0 (Monday) to 6."
+    message = "%(field)s: “%(value)s” are no hours."
+    remedy = "Write periods in order that do not touch, such as 08:00-12:00, 14:00-18:00, and days from 0 (Monday) to 6; some day must be worked."
 
 
 class UnreadableDay(Refused):
@@ -103,32 +90,6 @@ class UnreadableDay(Refused):
 class OutOfReach(Refused):
     message = "%(field)s: %(value)s is out of reach: it must be more than 0 and at most %(most)s."
     remedy = "Only the squares around a place are looked at, and cases of the last thirty days: choose less."
-
-
-class NoEffect(Refused):
-    message = "%(field)s: “%(value)s” would have no effect: %(why)s."
-    remedy = "Change it so that it does something, or take it out of the proposal."
-
-
-class ForbidsItsLead(Refused):
-    message = "%(field)s: the rule forbids the unit “%(value)s” that it names as lead."
-    remedy = "Take the unit out of the forbidden ones, or name another lead."
-
-
-class LeadTwice(Refused):
-    message = "%(field)s: “%(value)s” is the lead and cannot also assist."
-    remedy = "Take the unit out of those that assist."
-
-
-class LeftWithout(Refused):
-    message = "%(field)s: %(value)s would be left without any duty rule (%(count)d such pairs)."
-    remedy = "Add a rule for them, or keep the one that covered them."
-
-
-class ChangedMeanwhile(Refused):
-    status: ClassVar[int] = 409
-    message = "%(field)s: “%(value)s” was changed after this proposal was made."
-    remedy = "Look at it as it is now, take that over into the proposal, and try again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,9 +281,9 @@ def _window_read(said: Data, field: str) -> Window:
         days = frozenset(int(day) for day in said["days"])
         start, end = time.fromisoformat(said["start"]), time.fromisoformat(said["end"])
     except (KeyError, ValueError, TypeError):
-        raise UnreadableHours(field, str(dict(said)), why="not a time of day") from None
+        raise UnreadableHours(field, str(dict(said))) from None
     if not days or not days <= frozenset(range(7)):
-        raise UnreadableHours(field, str(sorted(days)), why="no day of the week")
+        raise UnreadableHours(field, str(sorted(days)))
     return Window(days=days, start=start, end=end)
 
 
@@ -336,10 +297,6 @@ def _day(text: str, field: str) -> date:
 def at_work(rule: DutyRule, known: Directory) -> bool:
     """Say whether the unit a rule names is at work."""
     return rule.unit in known.active
-
-
-def _fits(rule: DutyRule, category: str, area: Span, at: datetime) -> bool:
-    return rule.fits(category, area.lo, at)
 
 
 # ── applying ─────────────────────────────────────────────────────────────────────────
@@ -471,11 +428,11 @@ def hours_read(said: Data, field: str) -> dict[str, Any]:
         edges = [time.fromisoformat(str(e)) for p in said.get("periods", ()) for e in p]
         days = sorted({int(day) for day in said.get("days_off", ())})
     except (TypeError, ValueError):
-        raise UnreadableHours(field, said.get("periods"), why="not a time of day") from None
+        raise UnreadableHours(field, said.get("periods")) from None
     if not edges or len(edges) % 2 or edges != sorted(set(edges)):
-        raise UnreadableHours(field, said.get("periods"), why="they touch or are not in order")
+        raise UnreadableHours(field, said.get("periods"))
     if not frozenset(days) < frozenset(range(7)):
-        raise UnreadableHours(field, days, why="some day of the week must be worked")
+        raise UnreadableHours(field, days)
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         periods.append([f"{start:%H:%M}", f"{end:%H:%M}"])
     zone = {"zone": said["zone"]} if said.get("zone") else {}
@@ -502,73 +459,6 @@ def normal(rules: RuleSet, change: Change, known: Directory) -> Change:
     return replace(change, now=present(after, known, change.subject, change.key))
 
 
-# ── what is wrong with a proposal ────────────────────────────────────────────────────
-
-
-def unreadable(rules: RuleSet, proposal: Proposal, known: Directory) -> tuple[Refused, ...]:
-    """Return what keeps a proposal from being applied at all, change by change."""
-    found: list[Refused] = []
-    for change in proposal.changes:
-        try:
-            _changed(rules, change, known, _next(rules))
-        except Refused as refusal:
-            found.append(refusal)
-    return tuple(found) if proposal.changes else (NothingProposed("changes", ""),)
-
-
-def faults(
-    rules: RuleSet, proposal: Proposal, known: Directory, *, on: date
-) -> tuple[Refused, ...]:
-    """Return all that speaks against switching a proposal on that day; nothing: it can be."""
-    found = list(unreadable(rules, proposal, known))
-    if found:
-        return tuple(found)
-    after = as_changed(rules, proposal, known)
-    for change in proposal.changes:
-        if present(rules, known, change.subject, change.key) != change.was:
-            found.append(ChangedMeanwhile(change.name, change.key))
-        elif change.now == change.was:
-            found.append(NoEffect(change.name, change.key, why="it stands like that already"))
-    new = {rule.id for rule in after.duty} - {rule.id for rule in rules.duty}
-    touched = [c for c in proposal.of(Subject.RULE) if c.now is not None]
-    made = sorted((r for r in after.duty if r.id in new), key=lambda r: r.id)
-    for change, rule in zip(touched, made, strict=True):
-        found += _rule_faults(change, rule, after, known, on)
-    return (*found, *_left_without(rules, after, known))
-
-
-def _rule_faults(
-    change: Change, rule: DutyRule, after: RuleSet, known: Directory, on: date
-) -> list[Refused]:
-    field, lead = change.name, known.code(rule.unit)
-    found: list[Refused] = []
-    for unit in (rule.unit, *rule.co_units):
-        if unit not in known.active:
-            found.append(UnknownUnit(f"{field}.unit", known.code(unit)))
-    if rule.unit in rule.forbidden:
-        found.append(ForbidsItsLead(f"{field}.forbidden", lead))
-    if rule.unit in rule.co_units:
-        found.append(LeadTwice(f"{field}.co_units", lead))
-    if not any(c.code.startswith(rule.category) for c in after.catalogue.categories):
-        found.append(UnknownClass(f"{field}.category", rule.category))
-    if rule.valid_until is not None and rule.valid_until <= on:
-        until = rule.valid_until.isoformat()
-        found.append(NoEffect(f"{field}.valid_until", until, why="it would be over already"))
-    hiding = next((r for r in after.duty if _hides(r, rule, known)), None)
-    if hiding is not None:
-        found.append(NoEffect(field, change.key, why=f"rule {hiding.number} has the same conditions and goes before it"))  # fmt: skip
-    return found
-
-
-def _hides(one: DutyRule, other: DutyRule, known: Directory) -> bool:
-    """Say whether a rule goes before another wherever that would apply."""
-    return (
-        at_work(one, known) and one.rank < other.rank and not other.forbidden
-        and one.valid_until is None
-        and all(getattr(one, n) == getattr(other, n) for n in _FIELDS if n not in _BRINGS)
-    )  # fmt: skip
-
-
 def standing(duty: Iterable[DutyRule], known: Directory) -> tuple[DutyRule, ...]:
     """Return rules of units at work as if they had always been in force, and always would be."""
     return tuple(
@@ -578,62 +468,17 @@ def standing(duty: Iterable[DutyRule], known: Directory) -> tuple[DutyRule, ...]
     )
 
 
-#: A week that begins on a Monday: rules that stand ask for nothing but the day of the week.
-_WEEK = date(2024, 1, 1)
+def conditions(rule: DutyRule) -> tuple[Any, ...]:
+    """Return all that must hold for a rule to fire, whatever it then brings about."""
+    return tuple(getattr(rule, name) for name in _FIELDS if name not in _BRINGS)
 
 
-def _left_without(before: RuleSet, after: RuleSet, known: Directory) -> tuple[Refused, ...]:
-    """Return the categories and areas that had a duty rule and would have none."""
-    old, new = standing(before.duty, known), standing(after.duty, known)
-    if set(old) <= set(new) or any(_fits_all(rule) for rule in new):
-        return ()
-    gaps = [
-        (area, category)
-        for category in after.catalogue.categories
-        if category.active
-        for area in _areas_apart((*old, *new), known)
-        if _gap(old, new, category.code, area, _moments((*old, *new)))
-    ]
-    if not gaps:
-        return ()
-    shown = ", ".join(f"{known.area(area)} × {category.code}" for area, category in gaps[:3])
-    return (LeftWithout("rules", shown, count=len(gaps)),)
+def fits_all(rule: DutyRule) -> bool:
+    """Say whether a rule has no condition at all."""
+    none = tuple(field.default for name, field in _FIELDS.items() if name not in _BRINGS)
+    return conditions(rule) == none
 
 
-def _fits_all(rule: DutyRule) -> bool:
-    return all(getattr(rule, n) == _FIELDS[n].default for n in _FIELDS if n not in _BRINGS)
-
-
-def _gap(
-    old: Sequence[DutyRule], new: Sequence[DutyRule], category: str, area: Span,
-    moments: Sequence[datetime],
-) -> bool:  # fmt: skip
-    here_old = [r for r in old if category.startswith(r.category)]
-    here_new = [r for r in new if category.startswith(r.category)]
-    return any(
-        any(_fits(r, category, area, at) for r in here_old)
-        and not any(_fits(r, category, area, at) for r in here_new)
-        for at in moments
-    )
-
-
-def _areas_apart(rules: Sequence[DutyRule], known: Directory) -> list[Span]:
-    """Return one area for each piece of the tree's line that the rules tell apart."""
-    cuts = sorted({end for r in rules if r.area for end in (r.area.lo, r.area.hi)})
-    apart: dict[int, Span] = {}
-    for area in known.tree:
-        apart.setdefault(bisect_right(cuts, area.span.lo), area.span)
-    return list(apart.values())
-
-
-def _moments(rules: Sequence[DutyRule]) -> list[datetime]:
-    """Return a moment of the week in each stretch the rules' hours tell apart."""
-    found = {datetime.combine(_WEEK, time())}
-    for rule in rules:
-        for window in rule.hours:
-            for day in window.days:
-                start = datetime.combine(_WEEK + timedelta(days=day), window.start)
-                over = window.end <= window.start
-                end = datetime.combine(_WEEK + timedelta(days=day + over), window.end)
-                found |= {start, end}
-    return sorted(found)
+def fits(rule: DutyRule, category: str, area: Span, at: datetime) -> bool:
+    """Say whether a rule fires for a category in an area at a local moment."""
+    return rule.fits(category, area.lo, at)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.access import NotFound
 from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.dispatch import DutyRule, Rulebook
+from zhongshu.core.faults import faults
 from zhongshu.core.proposals import (
     STAGES,
     Change,
@@ -25,7 +26,6 @@ from zhongshu.core.proposals import (
     Subject,
     as_changed,
     at_work,
-    faults,
     normal,
     present,
     rule_read,
@@ -67,7 +67,7 @@ class DayOver(Refused):
 
 class ChangedSince(Refused):
     status: ClassVar[int] = 409
-    message = "It cannot be switched off: changed since then were %(value)s%(by)s."
+    message = "It cannot be switched off: changed since then were %(value)s (%(by)s)."
     remedy = "Switch off what changed them later, or change them in a new proposal."
 
 
@@ -368,7 +368,7 @@ def _unchanged_since(tx: Tx, city: City, kept: Kept, back: Proposal, *, on: date
     ]
     raise ChangedSince(
         "changes", ", ".join(change.name for change in moved),
-        by=f", by: {'; '.join(others)}" if others else "",
+        by="; ".join(others) or "—",
     )  # fmt: skip
 
 

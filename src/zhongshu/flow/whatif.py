@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from zhongshu.core.calendar import BeyondCalendar, due, worked_seconds
+from zhongshu.core.calendar import due, worked_seconds
 from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.dispatch import Incompetent
-from zhongshu.core.proposals import STAGES, Proposal, unreadable
+from zhongshu.core.faults import unreadable
+from zhongshu.core.proposals import STAGES, Proposal
 from zhongshu.core.values import AccountId, Refused
 from zhongshu.core.whatif import (
     Decision,
@@ -40,7 +41,7 @@ KEPT_RUNS, EVERY = 5, 2000
 
 
 class BadPeriod(Refused):
-    message = "%(field)s: the period until %(value)s cannot be run: %(why)s."
+    message = "%(field)s: a period until %(value)s cannot be run."
     remedy = "Choose a period of at most 400 days whose end comes after its beginning."
 
 
@@ -60,9 +61,9 @@ def last_month(city: City, at: datetime) -> tuple[date, date]:
 def period(city: City, since: date, until: date) -> tuple[datetime, datetime]:
     """Return the moments from the beginning of one day of the city to the end of another."""
     if until < since:
-        raise BadPeriod("until", until.isoformat(), why="it ends before it begins")
+        raise BadPeriod("until", until.isoformat())
     if (until - since).days >= MOST_DAYS:
-        raise BadPeriod("until", until.isoformat(), why="it is too long")
+        raise BadPeriod("until", until.isoformat())
     return _begin(city, since), _begin(city, until + timedelta(days=1))
 
 
@@ -108,9 +109,9 @@ def work_off(db: Database, city: Callable[[], City], *, clock: Callable[[], date
     try:
         result = _done(db, city(), run, clock)
     except Refused as refusal:
-        problem = str(refusal)
-    except BeyondCalendar as error:
-        problem = f"a deadline lies beyond the calendar ({error.at:.0f})"
+        problem = f"{refusal} {refusal.advice}"
+    except Exception as error:  # noqa: BLE001 — whoever waits for it must be told, whatever it is
+        problem = f"{type(error).__name__}: {error}"
     with db.transaction() as tx:
         if store.run(tx, run.id) is not None:
             store.finish(tx, run.id, result=result, problem=problem, at=clock())

@@ -18,7 +18,7 @@ from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
 from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
-from zhongshu.web.api import assets, cases, casework, city, process, reports
+from zhongshu.web.api import assets, cases, casework, city, process, proposals, reports
 from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
@@ -26,6 +26,8 @@ from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import desk, door, signin, wall
 from zhongshu.web.pages import process as process_pages
+from zhongshu.web.pages import proposals as proposal_pages
+from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.stream import Stream
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
@@ -57,9 +59,19 @@ def create_app(hub: Hub) -> FastAPI:
     )  # fmt: skip
     app.state.hub = hub
     app.add_middleware(headers.Headers)
-    for part in (reports, cases, casework, process, assets, city):
+    for part in (reports, cases, casework, process, assets, city, proposals):
         app.include_router(part.router, prefix="/api/v1")
-    for part in (door, desk, asset_pages, casework_pages, process_pages, wall, signin):
+    for part in (
+        door,
+        desk,
+        asset_pages,
+        casework_pages,
+        process_pages,
+        wall,
+        signin,
+        rule_pages,
+        proposal_pages,
+    ):
         app.include_router(part.router)
     app.add_api_route("/events", events, methods=["GET"], tags=["stream"])
     app.mount("/static", StaticFiles(directory=Path(str(files("zhongshu.web").joinpath("static")))))

@@ -118,10 +118,56 @@ ASSET_STATES: Mapping[str, str] = {
     "abandoned": N_("abandoned"), "removed": N_("removed"),
 }  # fmt: skip
 
+# what-if for rules
+SUBJECTS: Mapping[str, str] = {
+    "rule": N_("Duty rule"), "limit": N_("Limit of a category"), "stage": N_("Limit of a stage"),
+    "hours": N_("Work hours"), "day": N_("Day of the calendar"), "same": N_("Duplicate rule"),
+}  # fmt: skip
+PROPOSALS: Mapping[str, str] = {
+    "draft": N_("draft"), "scheduled": N_("its day is set"), "on": N_("in force"),
+    "off": N_("switched off"),
+}  # fmt: skip
+RUN_STATES: Mapping[str, str] = {
+    "queued": N_("waiting"), "running": N_("running"), "done": N_("done"), "failed": N_("failed"),
+}  # fmt: skip
+DIFFERENCES: Mapping[str, str] = {
+    "moved": N_("to another unit"), "no_unit": N_("no unit any more"),
+    "found_unit": N_("a unit where there was none"), "auto": N_("dispatched by rule now"),
+    "by_hand": N_("dispatched by hand now"), "helpers": N_("other units assist"),
+    "barred": N_("its unit may not have it now"), "allowed": N_("its unit may have it now"),
+    "earlier": N_("deadline earlier"), "later": N_("deadline later"),
+    "late": N_("in time, would be late"), "in_time": N_("late, would be in time"),
+}  # fmt: skip
+JOINS: Mapping[str, str] = {
+    "joins": N_("would join another case"), "parts": N_("would be a case of its own"),
+    "elsewhere": N_("would join a different case"),
+}  # fmt: skip
+CITY_FACTS: Mapping[str, str] = {
+    "proposal:scheduled": N_("Day set for a proposal"),
+    "proposal:unscheduled": N_("Day of a proposal taken back"),
+    "proposal:switched_on": N_("Proposal switched on"),
+    "proposal:switched_off": N_("Proposal switched off"),
+    "proposal:not_switched_on": N_("Proposal could not be switched on"),
+}  # fmt: skip
+RULE_FIELDS: Mapping[str, str] = {
+    "category": N_("Category"), "area": N_("Area"), "hours": N_("Hours"), "unit": N_("Unit"),
+    "co_units": N_("Assisting units"), "forbidden": N_("Forbidden units"), "clause": N_("Clause"),
+    "priority": N_("Priority among equals"), "auto": N_("Dispatch by rule"),
+    "valid_until": N_("Until (not included)"), "limit": N_("Limit"), "periods": N_("Work periods"),
+    "days_off": N_("Days off"), "holidays_too": N_("Works through holidays"),
+    "kind": N_("Kind of day"), "name": N_("Name"), "metres": N_("Metres"), "zone": N_("Time zone"),
+}  # fmt: skip
+WEEKDAYS: Mapping[str, str] = {
+    "0": N_("Mon"), "1": N_("Tue"), "2": N_("Wed"), "3": N_("Thu"), "4": N_("Fri"),
+    "5": N_("Sat"), "6": N_("Sun"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES,
+    "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
+    "join": JOINS, "city_fact": CITY_FACTS, "rule_field": RULE_FIELDS, "weekday": WEEKDAYS,
 }  # fmt: skip
