@@ -27,7 +27,7 @@ def cell(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("code", "")
     text = "" if value is None else ",".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

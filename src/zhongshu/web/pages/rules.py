@@ -270,7 +270,7 @@ def _form(
     return page(
         request, "rules_change.html",
         {
-            "subject": subject, "key": key, "was": was, "now": about.now, "draft": draft,
+            "subject": subject, "key": key, "was": was, "shall": about.now, "draft": draft,
             "drafts": drafts, "about": rulewords.title(about, city, lang) if key or was else "",
             "told": rulewords.told(about, city, lang) if was is not None else None,
             "title_given": said(sent, "title") if sent is not None else "",
