@@ -609,9 +609,21 @@ def test_lists_of_a_run_show_what_one_may_see(db: Database) -> None:
         assert 0 < len(seen) < len(everything)
         assert store.differing(tx, Sight(), done.id) == []
         for tag, n in done.result["tags"].items():  # type: ignore[index]
-            assert store.count_differing(tx, EVERYTHING, done.id, tag=tag) == n
+            assert store.count_differing(tx, EVERYTHING, done.id, store.Among(tag=tag)) == n
         for one, other, n in done.result["moves"]:  # type: ignore[index]
-            assert store.count_differing(tx, EVERYTHING, done.id, between=(one, other)) == n
+            assert (
+                store.count_differing(
+                    tx, EVERYTHING, done.id, store.Among(source=one or 0, target=other or 0)
+                )
+                == n
+            )
+        for kind, clock in done.result["clocks"].items():  # type: ignore[index]
+            late = [store.count_differing(tx, EVERYTHING, done.id, store.Among(late=f"{kind}:{side}")) for side in ("before", "after")]  # fmt: skip
+            assert late == clock["late"]
+        for unit, was, would in done.result["load"]:  # type: ignore[index]
+            assert store.count_differing(tx, EVERYTHING, done.id, store.Among(source=unit, alike=True)) == was[0]  # fmt: skip
+            assert store.count_differing(tx, EVERYTHING, done.id, store.Among(target=unit, alike=True)) == would[0]  # fmt: skip
+        assert store.count_differing(tx, EVERYTHING, done.id, store.Among(alike=True)) == done.result["looked_at"]  # type: ignore[index] # fmt: skip
         fired = pasts_store.fired(tx, since=BEGIN, until=BEGIN + timedelta(days=31))
         for rule, n in fired.items():
             told = pasts_store.fired_on(tx, EVERYTHING, [rule], since=BEGIN, until=BEGIN + timedelta(days=31))  # fmt: skip

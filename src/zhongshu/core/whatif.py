@@ -212,6 +212,16 @@ class Verdict:
     clocks: Mapping[ClockKind, tuple[datetime, datetime, datetime, datetime]]
     tags: tuple[str, ...]
 
+    @property
+    def late(self) -> tuple[str, ...]:
+        """Which clocks ran out under which side: ``handle:before``, ``handle:after``."""
+        return tuple(
+            f"{kind}:{side}"
+            for kind, (_, end, was, would) in self.clocks.items()
+            for side, due in (("before", was), ("after", would))
+            if end > due
+        )
+
 
 def judged(
     past: Past, before: Side, after: Side, *, stages: Iterable[ClockKind], now: datetime

@@ -37,7 +37,7 @@ MOST_DAYS = 400
 #: A run whose runner gave no sign for so long is taken up by another.
 DEAD_AFTER = timedelta(seconds=60)
 #: How many runs of a proposal are kept, and how often a run says how far it is.
-KEPT_RUNS, EVERY = 5, 2000
+KEPT_RUNS, EVERY = 3, 2000
 
 
 class BadPeriod(Refused):
@@ -130,7 +130,7 @@ def _done(db: Database, city: City, run: Run, clock: Callable[[], datetime]) -> 
         findings = Findings()
         for n, rows in enumerate(_batches(_judged(reading, compared, run, findings)), start=1):
             with db.transaction() as tx:
-                store.add_cases(tx, [_row(run, verdict) for verdict in rows if verdict.tags])
+                store.add_cases(tx, [_row(run, verdict) for verdict in rows])
                 store.beat(tx, run.id, done=min(total, n * EVERY), total=total, at=clock())
         changed = _rejoined(reading, compared, run)
     with db.transaction() as tx:
@@ -246,7 +246,7 @@ def _rejoined(tx: Tx, compared: Compared, run: Run) -> Sequence[Rejoined]:
 
 def _row(run: Run, verdict: Verdict) -> tuple[Any, ...]:
     one, other = verdict.before, verdict.after
-    says = {
+    says = None if not verdict.tags else {
         "limit": [one.limit, other.limit],
         "auto": [one.auto, other.auto],
         "co_units": [list(one.co_units), list(other.co_units)],
@@ -260,7 +260,10 @@ def _row(run: Run, verdict: Verdict) -> tuple[Any, ...]:
             if was != would
         },
     }  # fmt: skip
-    return run.id, verdict.past.case.id, list(verdict.tags), one.unit, other.unit, says
+    return (
+        run.id, verdict.past.case.id, list(verdict.tags), list(verdict.late), one.unit, other.unit,
+        says,
+    )  # fmt: skip
 
 
 def _join_row(run: Run, one: Rejoined) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differing:
-    """A case of a run that would fare otherwise."""
+    """A case of a run. ``says`` holds both decisions where they differ."""
 
     case_id: CaseId
     number: str
@@ -74,7 +74,20 @@ class Differing:
     tags: Sequence[str]
     unit_before: int | None
     unit_after: int | None
-    says: Mapping[str, Any]
+    says: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Among:
+    """Which cases of a run: those with a tag, those late on one side (``handle:before``), those
+    from or to a unit (0: none; None: any). Without any of it, those that differ in anything.
+    """
+
+    tag: str = ""
+    late: str = ""
+    source: int | None = None
+    target: int | None = None
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,15 +255,16 @@ def clear(tx: Tx, run_id: int) -> None:
 
 
 def add_cases(tx: Tx, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Write the cases that differ: run, case, tags, unit before and after, what it says."""
+    """Write cases of a run: run, case, tags, late, unit before and after, both decisions."""
     with (
         tx.cursor() as cursor,
         cursor.copy(
-            "copy proposal_run_cases (run, case_id, tags, unit_before, unit_after, says) from stdin"
+            "copy proposal_run_cases (run, case_id, tags, late, unit_before, unit_after, says)"
+            " from stdin"
         ) as copy,
     ):
-        for run_id, case, tags, one, other, says in rows:
-            copy.write_row((run_id, case, tags, one, other, _json(says)))
+        for *columns, says in rows:
+            copy.write_row((*columns, _json(says)))
 
 
 def add_joins(tx: Tx, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -267,11 +281,10 @@ def add_joins(tx: Tx, rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 def differing(
-    tx: Tx, sight: Sight, run_id: int, *, tag: str = "",
-    between: tuple[int | None, int | None] | None = None, after: int = 0, limit: int = 100,
-) -> Sequence[Differing]:  # fmt: skip
-    """Return cases in sight of a run that would fare so, by identity after one."""
-    where = _of_run(sight, run_id, tag, between)
+    tx: Tx, sight: Sight, run_id: int, among: Among = Among(), *, after: int = 0, limit: int = 100
+) -> Sequence[Differing]:
+    """Return cases in sight of a run, by identity after one."""
+    where = _of_run(sight, run_id, among)
     where.add("d.case_id > %s", after)
     query = sql.SQL(
         "select d.case_id, number, title, d.tags, d.unit_before, d.unit_after, d.says"
@@ -282,12 +295,9 @@ def differing(
     return cursor.execute(query, (*where.values, limit)).fetchall()
 
 
-def count_differing(
-    tx: Tx, sight: Sight, run_id: int, *, tag: str = "",
-    between: tuple[int | None, int | None] | None = None,
-) -> int:  # fmt: skip
+def count_differing(tx: Tx, sight: Sight, run_id: int, among: Among = Among()) -> int:
     """Return how many cases in sight that is."""
-    where = _of_run(sight, run_id, tag, between)
+    where = _of_run(sight, run_id, among)
     query = sql.SQL(
         "select count(*) from proposal_run_cases d join cases on cases.id = d.case_id where {}"
     ).format(where.sql)
@@ -296,16 +306,19 @@ def count_differing(
     return int(row[0])
 
 
-def _of_run(
-    sight: Sight, run_id: int, tag: str, between: tuple[int | None, int | None] | None
-) -> Where:
+def _of_run(sight: Sight, run_id: int, among: Among) -> Where:
     where = matching(sight, Filter())
     where.add("d.run = %s", run_id)
-    if tag:
-        where.add("d.tags @> array[%s]::text[]", tag)
-    if between is not None:
-        where.add("d.unit_before is not distinct from %s::bigint", between[0])
-        where.add("d.unit_after is not distinct from %s::bigint", between[1])
+    if not (among.alike or among.late):
+        where.add("d.tags <> '{}'")
+    if among.tag:
+        where.add("d.tags @> array[%s]::text[]", among.tag)
+    if among.late:
+        where.add("d.late @> array[%s]::text[]", among.late)
+    if among.source is not None:
+        where.add("coalesce(d.unit_before, 0) = %s", among.source)
+    if among.target is not None:
+        where.add("coalesce(d.unit_after, 0) = %s", among.target)
     return where
 
 

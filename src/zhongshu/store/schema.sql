@@ -225,9 +225,10 @@ procedures.said jsonb not null default '{}'::jsonb
 proposal_run_cases.run bigint not null
 proposal_run_cases.case_id bigint not null
 proposal_run_cases.tags text[] not null
+proposal_run_cases.late text[] not null
 proposal_run_cases.unit_before bigint
 proposal_run_cases.unit_after bigint
-proposal_run_cases.says jsonb not null
+proposal_run_cases.says jsonb
 proposal_run_joins.run bigint not null
 proposal_run_joins.report bigint not null
 proposal_run_joins.kind text not null
@@ -501,6 +502,7 @@ CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) 
 CREATE UNIQUE INDEX procedures_pkey ON public.procedures USING btree (id)
 CREATE INDEX procedures_unit ON public.procedures USING btree (unit) WHERE (ended_at IS NULL)
 CREATE UNIQUE INDEX proposal_run_cases_pkey ON public.proposal_run_cases USING btree (run, case_id)
+CREATE INDEX proposal_run_cases_tags ON public.proposal_run_cases USING btree (run, case_id) WHERE (tags <> '{}'::text[])
 CREATE UNIQUE INDEX proposal_run_joins_pkey ON public.proposal_run_joins USING btree (run, report)
 CREATE UNIQUE INDEX proposal_runs_pkey ON public.proposal_runs USING btree (id)
 CREATE INDEX proposal_runs_proposal ON public.proposal_runs USING btree (proposal, id DESC)

@@ -50,7 +50,7 @@ def told(change: Change, city: City, lang: Lang) -> Told:
     names += sorted((was.keys() | now.keys()) - set(names))
     lines = [
         Line(
-            label=said(RULE_FIELDS.get(name, name), lang),
+            label=said(_label(change.subject, name), lang),
             was=value(name, was[name], city, lang) if name in was else "",
             now=value(name, now[name], city, lang) if name in now else "",
             differs=was.get(name) != now.get(name),
@@ -59,6 +59,12 @@ def told(change: Change, city: City, lang: Lang) -> Told:
         if was.get(name) or now.get(name)
     ]
     return Told(change=change, title=title(change, city, lang), lines=lines)
+
+
+def _label(subject: Subject, name: str) -> str:
+    if subject is Subject.SAME and name == "hours":
+        return N_("Hours since it was reported")
+    return RULE_FIELDS.get(name, name)
 
 
 def title(change: Change, city: City, lang: Lang) -> str:

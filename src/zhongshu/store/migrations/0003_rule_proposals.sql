@@ -63,15 +63,17 @@ create table proposal_runs (                 -- core.whatif
 create index proposal_runs_proposal on proposal_runs (proposal, id desc);
 create index proposal_runs_waiting on proposal_runs (id) where state in ('queued', 'running');
 
-create table proposal_run_cases (            -- cases whose decision differs, and how
+create table proposal_run_cases (            -- the cases a run decided twice
     run     bigint not null references proposal_runs on delete cascade,
     case_id bigint not null references cases,
-    tags    text[] not null,
+    tags    text[] not null,                 -- how it would fare otherwise; empty: alike
+    late    text[] not null,                 -- which clocks ran out, before and after
     unit_before bigint,
     unit_after  bigint,
-    says    jsonb not null,
+    says    jsonb,                           -- both decisions, where they differ
     primary key (run, case_id)
 );
+create index proposal_run_cases_tags on proposal_run_cases (run, case_id) where tags <> '{}';
 
 create table proposal_run_joins (            -- reports that join other cases, or none
     run     bigint not null references proposal_runs on delete cascade,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from zhongshu.core.access import Actor, Forbidden, Permission
+from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.faults import faults
 from zhongshu.core.proposals import Change, Subject
 from zhongshu.core.values import Lang, Refused
@@ -18,7 +19,7 @@ from zhongshu.flow import proposals, whatif
 from zhongshu.flow.city import City
 from zhongshu.store import city_facts
 from zhongshu.store import proposals as store
-from zhongshu.store.proposals import Differing, Kept, Run
+from zhongshu.store.proposals import Among, Differing, Kept, Run
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import language
@@ -225,17 +226,17 @@ def result(proposal: int, run: int, hub: TheHub, _: Reader) -> dict[str, Any]:
 def run_cases(
     proposal: int, run: int, request: Request, hub: TheHub, actor: Reader
 ) -> dict[str, Any]:
-    """List the cases in sight that would fare otherwise: `tag` of the result, `from` and `to`
-    as codes of units (`-` for none).
+    """List the cases in sight that would fare otherwise: `tag` of the result, `late` as
+    `handle:before` or `handle:after`, `from` and `to` as codes of units (`-` for none);
+    `alike=1` takes in those that would fare as they did.
     """
     query, city = request.query_params, hub.city()
     size = wanted.limit(query)
     with hub.db.transaction() as tx:
         whatif.get(tx, proposal, run)
         found = store.differing(
-            tx, actor.sight, run, tag=query.get("tag", ""), between=between(query, city),
-            after=after(query), limit=size + 1,
-        )  # fmt: skip
+            tx, actor.sight, run, among(query, city), after=after(query), limit=size + 1
+        )
     return {
         "cases": [case_json(case, city) for case in found[:size]],
         "next": str(found[size - 1].case_id) if len(found) > size else None,
@@ -330,17 +331,23 @@ def after(query: Mapping[str, str]) -> int:
     return int(text or 0)
 
 
-def between(query: Mapping[str, str], city: City) -> tuple[int | None, int | None] | None:
-    """Return the two units a list of moved cases is about."""
-    if "from" not in query and "to" not in query:
-        return None
-    return _unit("from", query, city), _unit("to", query, city)
+def among(query: Mapping[str, str], city: City) -> Among:
+    """Return which cases of a run a query means."""
+    late = query.get("late", "")
+    if late and late not in {
+        f"{kind}:{side}" for kind in ClockKind for side in ("before", "after")
+    }:
+        raise BadField("late", late, why="a clock and a side, such as handle:before")
+    return Among(
+        tag=query.get("tag", ""), late=late, source=_unit("from", query, city),
+        target=_unit("to", query, city), alike=query.get("alike", "") == "1",
+    )  # fmt: skip
 
 
 def _unit(field: str, query: Mapping[str, str], city: City) -> int | None:
-    code = query.get(field, "-")
+    code = query.get(field, "")
     if code in ("", "-"):
-        return None
+        return 0 if code else None
     unit = city.unit_codes.get(code)
     if unit is None:
         raise BadField(field, code, why="no unit has this code; see /api/v1/units")
@@ -408,7 +415,7 @@ def _with_codes(said: dict[str, Any], city: City) -> dict[str, Any]:
 
 def case_json(case: Differing, city: City) -> dict[str, Any]:
     """Return a case of a run, before and after, as list and export have it."""
-    says = case.says
+    says = case.says or _ALIKE
     return {
         "case": case.number, "title": case.title, "tags": list(case.tags),
         "unit_before": city.code_of(case.unit_before) or None,  # type: ignore[arg-type]
@@ -419,3 +426,10 @@ def case_json(case: Differing, city: City) -> dict[str, Any]:
         "handled_at": says["handled_at"], "returned": says["returned"],
         "sent_to": city.code_of(says["sent_to"]) or None,
     }  # fmt: skip
+
+
+#: What a case that would fare alike says of itself in a list: nothing.
+_ALIKE: Mapping[str, Any] = {
+    "limit": (None, None), "due": (None, None), "auto": (None, None), "handled_at": None,
+    "returned": None, "sent_to": None,
+}  # fmt: skip

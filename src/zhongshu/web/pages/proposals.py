@@ -20,7 +20,7 @@ from zhongshu.store import proposals as store
 from zhongshu.store.db import Tx
 from zhongshu.store.proposals import Kept
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after, between, case_json, decides, join_kind
+from zhongshu.web.api.proposals import after, among, case_json, decides, join_kind
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import language, page
 from zhongshu.web.pages.rules import (
@@ -79,6 +79,7 @@ def proposal(proposal: int, request: Request, hub: TheHub, actor: Reader) -> Res
             "kept": kept, "runs": runs, "names": names, "writes": writes(actor), "today": day,
             "told": [rulewords.told(c, city, lang) for c in proposals.changes_of(kept).changes],
             "faults": [problem(fault, lang) for fault in faults], "since": since, "until": until,
+            "last_day": lambda run: run.until - timedelta(hours=1),
             "stale": any(isinstance(f, ChangedMeanwhile) for f in faults),
         },
     )  # fmt: skip
@@ -165,7 +166,7 @@ def result(proposal: int, run: int, request: Request, hub: TheHub, actor: Reader
         request, "proposal_run.html",
         {
             "kept": kept, "run": found, "here": here, "writes": writes(actor),
-            "last": found.until.astimezone(city.zone) - timedelta(days=1), "Difference": Difference,
+            "last": found.until - timedelta(hours=1), "Difference": Difference,
             **(_figures(found.result, city, here) if found.result is not None else {}),
         },
     )  # fmt: skip
@@ -180,8 +181,8 @@ def _figures(result: Mapping[str, Any], city: City, here: str) -> dict[str, Any]
         }
         for a, b, n in result["moves"]
     ]  # fmt: skip
-    load = [
-        {"unit": _name(city, unit), "before": before, "after": would}
+    load: list[dict[str, Any]] = [
+        {"unit": _name(city, unit), "code": _code(city, unit), "before": before, "after": would}
         for unit, before, would in result["load"]
     ]
     load.sort(key=lambda row: (-abs(row["after"][0] - row["before"][0]), -row["before"][0]))
@@ -203,21 +204,19 @@ def run_cases(
 ) -> Response:  # fmt: skip
     """List the cases in sight behind a number of a run."""
     query, city, lang = dict(request.query_params), hub.city(), language(request)
-    tag, pair = query.get("tag", ""), between(query, city)
+    asked = among(query, city)
     with hub.db.transaction() as tx:
         kept = proposals.get(tx, proposal)
         whatif.get(tx, proposal, run)
-        count = store.count_differing(tx, actor.sight, run, tag=tag, between=pair)
-        found = store.differing(
-            tx, actor.sight, run, tag=tag, between=pair, after=after(query), limit=PAGE + 1
-        )
+        count = store.count_differing(tx, actor.sight, run, asked)
+        found = store.differing(tx, actor.sight, run, asked, after=after(query), limit=PAGE + 1)
     query.pop("after", None)
     query.pop("lang", None)
     return page(
         request, "proposal_cases.html",
         {
-            "kept": kept, "run": run, "cases": found[:PAGE], "count": count, "tag": tag,
-            "pair": [_name(city, unit) for unit in pair] if pair else None, "writes": writes(actor),
+            "kept": kept, "run": run, "cases": found[:PAGE], "count": count, "asked": asked,
+            "named": lambda unit: _name(city, unit or None), "writes": writes(actor),
             "query_text": urlencode(query), "exports": actor.may(Permission.EXPORT),
             "next": found[PAGE - 1].case_id if len(found) > PAGE else None,
             "tag_words": lambda each: rulewords.tag_words(each, lang),
@@ -231,7 +230,7 @@ def run_cases_csv(
 ) -> StreamingResponse:
     """Stream the same list, before and after side by side."""
     query, city = request.query_params, hub.city()
-    tag, pair = query.get("tag", ""), between(query, city)
+    asked = among(query, city)
     with hub.db.transaction() as tx:
         whatif.get(tx, proposal, run)
 
@@ -239,9 +238,7 @@ def run_cases_csv(
         last = 0
         while True:
             with hub.db.transaction() as tx:
-                found = store.differing(
-                    tx, actor.sight, run, tag=tag, between=pair, after=last, limit=1000
-                )
+                found = store.differing(tx, actor.sight, run, asked, after=last, limit=1000)
             yield from (case_json(case, city) for case in found)
             if len(found) < 1000:
                 return
