@@ -53,7 +53,7 @@ def case(
 
 
 def matter(text: str = "路灯不亮", code: str = "C-01-37") -> Matter:
-    return Matter.said(text, at=NOW, place=HERE, code=code)
+    return Matter(text=text, at=NOW, place=HERE, code=code)
 
 
 def suggested(*cases: Case, rules: SameRules | None = None, code: str = "C-01-37"):  # noqa: ANN201

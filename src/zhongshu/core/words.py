@@ -7,6 +7,7 @@ which needs no dictionary and finds any query of two characters or more.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PIECE = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
 
@@ -20,6 +21,12 @@ def words(text: str) -> tuple[str, ...]:
         else:
             found.update(dict.fromkeys(piece[i : i + 2] for i in range(len(piece) - 1)))
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of ``text``, remembered: a report is compared with the same few again."""
+    return frozenset(words(text))
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:

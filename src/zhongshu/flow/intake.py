@@ -284,8 +284,7 @@ def _matter(one: _Pending) -> Matter | None:
     """Return what a report is compared by; None where it has no place."""
     if one.report.place is None:
         return None
-    return Matter.said(
-        one.report.text, at=one.report.at, place=one.report.place,
+    return Matter(text=one.report.text, at=one.report.at, place=one.report.place,
         code=one.category.code if one.category else "",
     )  # fmt: skip
 

@@ -73,7 +73,7 @@ def known_here(
 
     ``code`` is the category where it is known, ``group`` those it may be of where it is not.
     """
-    matter = Matter.said(text, at=at, place=place, code=code)
+    matter = Matter(text=text, at=at, place=place, code=code)
     found = suggestions(matter, _open_near(tx, city, matter), city.same, city.code)
     if group and not code:
         found = [m for m in found if city.code(m.case) in {*group, ""}]
@@ -152,7 +152,7 @@ def _matter(city: City, case: Case) -> Matter | None:
     if case.lon is None or case.lat is None:
         return None
     place = Point(case.lon, case.lat)
-    return Matter.said(case.title, at=case.reported_at, place=place, code=city.code(case))
+    return Matter(text=case.title, at=case.reported_at, place=place, code=city.code(case))
 
 
 def _thing(tx: Tx, city: City, case: Case) -> Asset | None:

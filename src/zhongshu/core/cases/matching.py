@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from zhongshu.core.cases.lifecycle import Case, Stage
 from zhongshu.core.place import Point, metres
 from zhongshu.core.values import CategoryId, Refused
-from zhongshu.core.words import words
+from zhongshu.core.words import likeness, word_set
 
 #: A case past handling is no longer joined: a new report then says it is not fixed.
 JOINABLE: frozenset[Stage] = frozenset(
@@ -139,18 +140,19 @@ class SameRules:
 _PLAIN = SameRule()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Matter:
     """What a report or a case is compared by: when, where, of which class, in which words."""
 
     at: datetime
     place: Point
     code: str
-    words: frozenset[str]
+    text: str
 
-    @classmethod
-    def said(cls, text: str, *, at: datetime, place: Point, code: str) -> Matter:
-        return cls(at=at, place=place, code=code, words=frozenset(words(text)))
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words; nobody asks for them where it lies too far off."""
+        return word_set(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,11 +202,10 @@ def compared(one: Matter, other: Matter, rule: SameRule) -> Comparison | None:
 def _compared(
     one: Matter, other: Matter, rule: SameRule, kin: Tie, far: float, age: float
 ) -> Comparison:
-    common = one.words & other.words
-    share = len(common) / len(one.words | other.words) if common else 0.0
+    share = likeness(one.words, other.words)
     same = kin is Tie.SAME
     return Comparison(
-        metres=far, hours=age, tie=kin, likeness=share, shared=tuple(sorted(common)),
+        metres=far, hours=age, tie=kin, likeness=share, shared=tuple(sorted(one.words & other.words)),
         joins=same and rule.joins and bool(rule.holds(far, age, share)),
         alike=rule.alike(far, age, share, 0.0 if same else 1.0),
     )  # fmt: skip
@@ -223,7 +224,7 @@ def same_matter(
 
     Cases reported after ``at`` do not count, nor any without a place.
     """
-    me = Matter.said(text, at=at, place=place, code=_ONE)
+    me = Matter(text=text, at=at, place=place, code=_ONE)
     oldest = at - timedelta(hours=rule.hours)
     found: list[Match] = []
     for case in candidates:
@@ -285,7 +286,7 @@ def _seen(matter: Matter, case: Case, code: str, rule: SameRule) -> Match | None
 def _matter(case: Case, code: str) -> Matter | None:
     if case.lon is None or case.lat is None:
         return None
-    return Matter.said(case.title, at=case.reported_at, place=Point(case.lon, case.lat), code=code)
+    return Matter(text=case.title, at=case.reported_at, place=Point(case.lon, case.lat), code=code)
 
 
 def _matched(case: Case, seen: Comparison) -> Match:

@@ -169,7 +169,7 @@ def replayed(past: Sequence[Past], group: Ints, *, widest: SameRule) -> Pairs:
 
 
 def _matter(one: Past) -> Matter | None:
-    return one.place and Matter.said(one.title, at=one.at, place=one.place, code=one.code)
+    return one.place and Matter(text=one.title, at=one.at, place=one.place, code=one.code)
 
 
 def _still(past: Sequence[Past], here: list[int], at: datetime, hours: float) -> list[int]:
