@@ -485,7 +485,10 @@ def climb(tx: Tx, *, at: datetime, limit: int = CLIMB) -> int:
     """Find clocks that reached their next rung, and say so once each; return how many cases."""
     reached = cases.ticking(tx, at=at, limit=limit)
     said = [(case.id, climbing(case, at=at)) for case in reached]
-    cases.save_climbed(tx, [step for _, step in said if step is not None])
+    steps = [step for _, step in said if step is not None]
+    cases.save_all(
+        tx, ("clocks", "overdue_at", "next_at"), [case for case, _ in steps], [fact for _, fact in steps]
+    )  # fmt: skip
     silent = {case_id for case_id, step in said if step is None}
     cases.noticed(tx, [case.id for case in reached if case.id in silent and not case.clocks])
     return len(reached)

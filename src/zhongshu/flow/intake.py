@@ -85,7 +85,7 @@ class _Written:
     new: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
     joined: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
     facts: list[Fact] = field(default_factory=list[Fact])
-    joins: list[tuple[Case, Fact]] = field(default_factory=list[tuple[Case, Fact]])
+    joins: list[Fact] = field(default_factory=list[Fact])
     texts: dict[CaseId, str] = field(default_factory=dict[CaseId, str])
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     work: list[tuple[CaseId, Work]] = field(default_factory=list[tuple[CaseId, Work]])
@@ -356,15 +356,16 @@ def _joined(
         written.facts.append(fact)
     else:
         written.joined[case.id] = after
-        written.joins.append((after, fact))
+        written.joins.append(fact)
     return after
 
 
 def _store(tx: Tx, written: _Written) -> None:
     if written.new:
         cases.add(tx, list(written.new.values()), written.facts, written.texts)
-    for case, fact in written.joins:
-        cases.save(tx, case, fact)
+    cases.save_all(
+        tx, ("reports", "hazard", "priority"), list(written.joined.values()), written.joins
+    )
     reports.add(tx, written.rows)
     for case_id, work in written.work:
         case = written.new[case_id]

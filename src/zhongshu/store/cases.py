@@ -19,7 +19,7 @@ from zhongshu.core.place import tile
 from zhongshu.core.values import CaseId, CategoryId
 from zhongshu.core.words import words
 from zhongshu.store.db import Tx, Where
-from zhongshu.store.facts import record
+from zhongshu.store.facts import ADDING, record, recorded
 
 COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
@@ -65,12 +65,9 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
     ]  # fmt: skip
     tx.execute(
         f"with c as (insert into cases ({COLUMNS}, tile, words, next_at)"
-        f" select {COLUMNS}, tile, words, next_at from json_populate_recordset(null::cases, %s))"
-        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
-        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
-        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
-        " rule text, sets jsonb, says jsonb)",
-        (_json(rows), _json([record(fact) for fact in facts])),
+        f" select {COLUMNS}, tile, words, next_at from json_populate_recordset(null::cases, %s)) "
+        + ADDING,
+        (_json(rows), recorded(facts)),
     )
 
 
@@ -101,28 +98,25 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
     )
 
 
-def save_climbed(tx: Tx, steps: Sequence[tuple[Case, Fact]]) -> None:
-    """Write many steps at once that set nothing but clocks and what follows from them."""
-    if not steps:
+def save_all(
+    tx: Tx, columns: Sequence[LiteralString], cases: Sequence[Case], facts: Sequence[Fact]
+) -> None:
+    """Write steps of many cases at once, all of which set none but these columns."""
+    if not cases:
         return
+    sets: list[LiteralString] = []
+    sets.extend(f"{name} = g.{name}" for name in (*columns, "version"))
     rows = [
-        {
-            "id": case.id, "version": case.version, "overdue_at": _iso(case.overdue_at),
-            "clocks": fact.sets.get("clocks") or [clock.record() for clock in case.clocks],
-            "next_at": _iso(next_at(case.clocks)),
-        }
-        for case, fact in steps
+        {**plain({name: getattr(case, name) for name in columns if name in FIELDS}), "id": case.id,
+         "version": case.version, "next_at": _iso(next_at(case.clocks))}
+        for case in cases
     ]  # fmt: skip
     tx.execute(
-        "with c as (update cases set clocks = g.clocks, overdue_at = g.overdue_at,"
-        "  next_at = g.next_at, version = g.version"
-        "  from json_to_recordset(%s) as g(id bigint, version int, clocks jsonb,"
-        "   overdue_at timestamptz, next_at timestamptz) where cases.id = g.id)"
-        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
-        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
-        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
-        " rule text, sets jsonb, says jsonb)",
-        (_json(rows), _json([record(fact) for _, fact in steps])),
+        "with c as (update cases set "
+        + ", ".join(sets)
+        + " from json_populate_recordset(null::cases, %s) g where cases.id = g.id) "
+        + ADDING,
+        (_json(rows), recorded(facts)),
     )
 
 

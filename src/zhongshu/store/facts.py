@@ -21,6 +21,12 @@ from zhongshu.store.db import Tx
 
 _COLUMNS: LiteralString = "case_id, seq, kind, at, account, post, rule, sets, says"
 
+#: The end of a statement that writes facts given as JSON, after whatever it writes first.
+ADDING: LiteralString = (
+    f"insert into facts ({_COLUMNS}) select {_COLUMNS} from json_to_recordset(%s)"
+    " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
+    " rule text, sets jsonb, says jsonb)"
+)
 _OF_F: LiteralString = "f.case_id, f.seq, f.kind, f.at, f.account, f.post, f.rule, f.sets, f.says"
 
 
@@ -41,14 +47,14 @@ def record(fact: Fact) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def recorded(facts: Sequence[Fact]) -> str:
+    """Return facts as the JSON that `ADDING` reads."""
+    return json.dumps([record(fact) for fact in facts], ensure_ascii=False)
+
+
 def append(tx: Tx, facts: Sequence[Fact]) -> None:
     """Write facts whose state rows the caller writes in the same transaction."""
-    tx.execute(
-        f"insert into facts ({_COLUMNS}) select {_COLUMNS} from json_to_recordset(%s)"
-        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
-        " rule text, sets jsonb, says jsonb)",
-        (json.dumps([record(fact) for fact in facts], ensure_ascii=False),),
-    )
+    tx.execute(ADDING, (recorded(facts),))
 
 
 def read(tx: Tx, *, after: Position, limit: int = 1000) -> list[Read]:

@@ -59,32 +59,24 @@ class Gatherer:
             batch = [await self._waiting.get()]
             while len(batch) < MOST and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await asyncio.to_thread(self._write, batch)
+            said = await asyncio.to_thread(self._answers, [draft for draft, _ in batch])
+            for (_, answer), what in zip(batch, said, strict=True):
+                _settle(answer, what)
 
-    def _write(self, batch: list[tuple[Draft, asyncio.Future[Answer]]]) -> None:
+    def _answers(self, drafts: list[Draft]) -> Sequence[Answer | Exception]:
+        """Return what each caller is to hear: a receipt, a refusal, or what went wrong."""
         try:
-            answers = self._receive([draft for draft, _ in batch])
+            return self._receive(drafts)
         except Exception as error:  # noqa: BLE001 — each caller must hear of it
-            if len(batch) == 1:
-                _tell(batch[0][1], error)
-                return
-            for one in batch:
-                self._write([one])
-            return
-        for (_, answer), said in zip(batch, answers, strict=True):
-            _tell(answer, said)
+            if len(drafts) == 1:
+                return [error]
+            return [said for draft in drafts for said in self._answers([draft])]
 
 
-def _tell(answer: asyncio.Future[Answer], said: Answer | Exception) -> None:
-    """Hand an answer over to the loop the caller waits in."""
-    loop = answer.get_loop()
-
-    def settle() -> None:
-        if answer.done():
-            return
-        if isinstance(said, Refused) or not isinstance(said, Exception):
-            answer.set_result(said)
-        else:
-            answer.set_exception(said)
-
-    loop.call_soon_threadsafe(settle)
+def _settle(answer: asyncio.Future[Answer], said: Answer | Exception) -> None:
+    if answer.done():  # the caller is gone
+        return
+    if isinstance(said, Refused) or not isinstance(said, Exception):
+        answer.set_result(said)
+    else:
+        answer.set_exception(said)
