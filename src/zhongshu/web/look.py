@@ -152,6 +152,7 @@ def _words_of(context: Context, family: str) -> dict[str, str]:
     return {key: said(text, context["lang"]) for key, text in WORDS[family].items()}
 
 
+@pass_context
 def _last_moment(context: Context, until: datetime) -> str:
     """Return the last day of what goes on until before a moment."""
     zone: ZoneInfo = context["zone"]
