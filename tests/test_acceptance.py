@@ -23,8 +23,9 @@ from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.privacy import Purpose
 from zhongshu.flow import history, notices
-from zhongshu.flow.acts import Form, WindowClosed, act, climb
+from zhongshu.flow.acts import Form, WindowClosed, act
 from zhongshu.flow.city import City, load
+from zhongshu.flow.climbing import climb
 from zhongshu.flow.contacts import reveal
 from zhongshu.flow.intake import receive
 from zhongshu.link.tables import open_table

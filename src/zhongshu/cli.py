@@ -13,7 +13,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 import typer
 from rich.console import Console
@@ -31,7 +30,6 @@ from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, past, read_mapping
 from zhongshu.core.values import Name, Refused
 from zhongshu.demo import build as demo_build
-from zhongshu.demo.life import live
 from zhongshu.demo.people import SIGN_INS
 from zhongshu.flow import assets, catalogue, duties, history, same
 from zhongshu.flow import replay as replaying
@@ -514,7 +512,8 @@ def _serve(*, demo: bool) -> None:
         stop = threading.Event()
         if demo:
             _build_demo(hub, settings)
-            _enliven(hub, stop)
+            if not demo_build.enliven(hub.db, hub.city, stop=stop, clock=main.clock, random=secrets.token_bytes, key=hub.key):  # fmt: skip
+                out.print("this database holds another city: no demo life is added to it")
         jobs.run(hub.db, hub.city, clock=main.clock, stop=stop)
         out.print(
             f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
@@ -536,12 +535,7 @@ def _serve(*, demo: bool) -> None:
 
 
 def _build_demo(hub: Hub, settings: Settings) -> None:
-    path = main.folder(settings) / "demo-password.txt"
-    # Kept before the city is: a start that is cut off must not leave a password nobody knows.
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(12) + "\n")
-    password = path.read_text().strip()
+    password = main.demo_password(main.folder(settings))
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(
@@ -552,21 +546,6 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
     out.print(
         f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]"
     )
-
-
-def _enliven(hub: Hub, stop: threading.Event) -> None:
-    with hub.db.transaction() as tx:
-        built = demo_build.found(tx)
-    if not built.people:
-        out.print("this database holds another city: no demo life is added to it")
-        return
-    threading.Thread(
-        target=live, daemon=True, args=(hub.db, hub.city, built.crowd, built.people),
-        kwargs={
-            "stop": stop, "rng": np.random.default_rng(), "clock": main.clock,
-            "random": secrets.token_bytes, "key": hub.key,
-        },
-    ).start()  # fmt: skip
 
 
 def _logs() -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import acts, contacts, ladder, notices, once, proceedings, waiting
+from zhongshu.flow import climbing, contacts, ladder, notices, once, proceedings, waiting
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
@@ -83,9 +83,9 @@ def _deadlines(
     more = True
     while more:
         with db.writing() as tx:
-            found = acts.climb(tx, at=clock())
-        more, told = found == acts.CLIMB, told + found
-        if told > acts.CLIMB and (told // acts.CLIMB) % 20 == 0:
+            found = climbing.climb(tx, at=clock())
+        more, told = found == climbing.CLIMB, told + found
+        if told > climbing.CLIMB and (told // climbing.CLIMB) % 20 == 0:
             rate = told / (time.monotonic() - began)
             log.info("catching up: %s clocks told of, %.0f a second", f"{told:,}", rate)
     with db.transaction() as tx:

@@ -91,6 +91,18 @@ def _wall_finding(wall: Standing) -> Finding:
     )  # fmt: skip
 
 
+def demo_password(at: Path) -> str:
+    """Return the password of the demo's sign-ins, made for this machine at the first start.
+
+    Kept before the city is: a start that is cut off must not leave a password nobody knows.
+    """
+    path = at / "demo-password.txt"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(12) + "\n")
+    return path.read_text().strip()
+
+
 def vault_key(at: Path) -> bytes:
     """Return the key of the contact vault, made at the first start and never shipped."""
     path = at / "vault.key"

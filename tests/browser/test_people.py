@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -105,12 +104,10 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
     )
     door.locator("input[name=lon]").evaluate("(e) => { e.value = '113.6251' }")
     door.locator("input[name=lat]").evaluate("(e) => { e.value = '34.7433' }")
-    pressed = time.monotonic()
     door.click("text=提交上报")
     code = door.locator(".code").inner_text()
     number = door.locator("dl.about dd").first.inner_text()
     wall.wait_for_selector(f'#feed a[href="/cases/{number}"]', timeout=10_000)
-    assert time.monotonic() - pressed < 3  # the page, the photo and the screen together
 
     for who, button, fills in (
         ("dispatcher", "派遣", {}),

@@ -51,6 +51,7 @@ def test_what_is_written_is_read_as_the_same_rules(book: list[DutyRule]) -> None
 @given(st.lists(windows, max_size=4))
 def test_hours_are_read_as_they_are_written(hours: list[Window]) -> None:
     assert parse_hours(spell_hours(hours)) == tuple(hours)
+    assert parse_hours(spell_hours(hours, "zh")) == tuple(hours)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_back_at_the_unit_that_returned_it_another_condition_starts_its_clock_an
 
 
 def _work(city: City, case: Case, at: Any) -> Any:
-    work = city.work(case, at=at)
+    work = city.work(case, at=at, asset=None)
     assert work is not None
     return work
 
@@ -342,7 +342,7 @@ def test_an_open_case_keeps_category_condition_and_clocks_across_a_switch(db: Da
         # … and a new one with the new.
         new = sent(tx, city, at, category="C-01-99", lon=113.005)
         assert new.category != case.category
-        work = city.work(new, at=at)
+        work = city.work(new, at=at, asset=None)
         assert work is not None
         assert str(work.limit) == "9wd"
     assert list(ledger(db)) == []
@@ -358,7 +358,7 @@ def test_lists_filters_and_duty_rules_written_on_the_old_code_go_on(tx: Tx) -> N
     new = sent(tx, city, at, category="C-01-99", lon=113.03)
     other = sent(tx, city, at, category="C-01-37", lon=113.035)
     # The rule says C-01-37 and was written for street lights: it follows them.
-    picked = {x.id: city.pick(x, at=at) for x in (old, new, other)}
+    picked = {x.id: city.pick(x, at=at, asset=None) for x in (old, new, other)}
     assert {k: city.code_of(p.unit) if p else "" for k, p in picked.items()} == {old.id: "U1", new.id: "U1", other.id: "U2"}  # fmt: skip
 
     def listed(code: str) -> set[int]:

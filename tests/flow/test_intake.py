@@ -14,9 +14,10 @@ from zhongshu.core.cases.clocks import ClockKind, Rung
 from zhongshu.core.intake import Draft, Empty, ImpossibleTime, TooLong
 from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
-from zhongshu.flow.acts import Form, NotMergeable, act, climb
+from zhongshu.flow.acts import Form, NotMergeable, act
 from zhongshu.flow.browse import voices_of
 from zhongshu.flow.city import City
+from zhongshu.flow.climbing import climb
 from zhongshu.flow.intake import KeyReused, Receipt, UnknownCategory, receive
 from zhongshu.store import cases, facts, reports, tasks
 from zhongshu.store.db import Tx

@@ -19,8 +19,9 @@ from zhongshu.core.facts import By
 from zhongshu.core.procedures import Move, ProcedureKind
 from zhongshu.core.values import AccountId
 from zhongshu.flow import acts, browse, links, proceedings
-from zhongshu.flow.acts import Form, act, climb
+from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City
+from zhongshu.flow.climbing import climb
 from zhongshu.flow.intake import receive
 from zhongshu.store import cases, facts, procedures
 from zhongshu.store.db import Database, Tx

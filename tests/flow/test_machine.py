@@ -20,7 +20,7 @@ from zhongshu.core.facts import By
 from zhongshu.core.place import Point
 from zhongshu.core.procedures import PATHS, Move, ProcedureKind, may_begin
 from zhongshu.core.values import Refused
-from zhongshu.flow import acts, proceedings
+from zhongshu.flow import acts, climbing, proceedings
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City
 from zhongshu.store import cases, facts, procedures
@@ -196,7 +196,7 @@ class City2(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 5, 30, 200]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
-        acts.climb(self.tx, at=self.now)
+        climbing.climb(self.tx, at=self.now)
         proceedings.notice_late(self.tx, self.city, at=self.now)
 
     def locked(self, which: int) -> Case:

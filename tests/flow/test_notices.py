@@ -21,8 +21,9 @@ from zhongshu.core.notices import NoticeKind, notices
 from zhongshu.core.values import AccountId, PostId, Refused, UnitId
 from zhongshu.flow import ladder as pressing
 from zhongshu.flow import notices as telling
-from zhongshu.flow.acts import Form, act, climb
+from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
+from zhongshu.flow.climbing import climb
 from zhongshu.flow.notices import CannotBeMuted, bearings, follow, inbox, mute, tell_idle_rules
 from zhongshu.flow.proceedings import notice_late
 from zhongshu.store import accounts, cases, facts, procedures

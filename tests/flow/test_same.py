@@ -377,7 +377,7 @@ def test_the_book_counts_what_came_of_each_rule(tx: Tx, city: City) -> None:
 def test_the_setting_of_the_first_release_became_a_rule(tx: Tx) -> None:
     """What 0003 does with {"same": {"metres": 120}}."""
     tx.execute("update settings set value = value || %s where name = 'city'", (json.dumps({"same": {"metres": 120}}),))  # fmt: skip
-    text = files("zhongshu.store").joinpath("migrations/0003_same_matter.sql").read_text("utf-8")
+    text = files("zhongshu.store").joinpath("migrations/0006_same_matter.sql").read_text("utf-8")
     insert = text[text.index("insert into same_rules") : text.index("create unlogged")]
     tx.execute(insert)  # type: ignore[arg-type]
     assert load(tx).same.of("C-01-37") == SameRule(metres=120, near_metres=120)

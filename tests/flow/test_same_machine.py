@@ -16,7 +16,7 @@ from zhongshu.core.cases import Act, Case, Stage, fold
 from zhongshu.core.cases.clocks import Clock, ClockState, climbed
 from zhongshu.core.intake import OWN
 from zhongshu.core.values import CaseId, Refused, ReportId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts, browse, climbing
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City
 from zhongshu.flow.intake import Receipt, receive
@@ -174,7 +174,7 @@ class Book(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([0.1, 3, 20, 90]))
     def wait(self, hours: float) -> None:
         self.now += timedelta(hours=hours)
-        while acts.climb(self.tx, at=self.now):
+        while climbing.climb(self.tx, at=self.now):
             pass
 
     # ── what must hold ───────────────────────────────────────────────────────────────

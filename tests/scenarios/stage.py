@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from tests.factories import KEY, NOW, same_random
 from tests.scenarios.book import ZONE, Scenario, Step
+from zhongshu.core.cases import Period
 from zhongshu.core.dispatch import DutyRule, Lead
-from zhongshu.flow import acts, assets, ladder, notices, proceedings, signin
+from zhongshu.flow import assets, climbing, ladder, notices, proceedings, signin
 from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
@@ -100,7 +101,7 @@ class Stage:
     def jobs(self) -> None:
         """Let the background work come up to now."""
         with self.db.transaction() as tx:
-            while acts.climb(tx, at=self.now):
+            while climbing.climb(tx, at=self.now):
                 pass
         with self.db.transaction() as tx:
             proceedings.notice_late(tx, self.hub.city(), at=self.now)
@@ -132,6 +133,8 @@ class Stage:
                 return self.storm(step, text)
             case ("link-all",) | ("handle-all",):
                 return self.at_once(step)
+            case ("campaign", what):
+                return self.in_campaign(step, what)
             case ("rate",) | ("reopen",) if step.who == "reporter":
                 return self._reporter(step)
             case ("begin", kind):
@@ -177,6 +180,29 @@ class Stage:
         )  # fmt: skip
         self.said = answer.json()
         self.lines = self.said.get("lines", [])
+        return answer.status_code
+
+    def in_campaign(self, step: Step, what: str) -> int:
+        """Make a campaign, take it on, let a case in by hand or out, or act on many of its cases."""
+        body: dict[str, Any] = dict(step.fields)
+        path = f"/{getattr(self, 'campaign', '')}"
+        match what:
+            case "make":
+                body |= {n: body[n].split(",") for n in ("areas", "categories", "units") if n in body}  # fmt: skip
+                path = ""
+            case "start" | "end" | "report":
+                path += f"/steps/{what}"
+            case "in" | "out":
+                path += "/cases"
+                body |= {"cases": [self.numbers[step.case]], "joined": what == "in"}
+            case _:
+                path += "/bulk"
+                body |= {"preview": body.get("preview") == "yes"}
+        answer = self.client.post(f"/api/v1/campaigns{path}", json=body, headers=self.headers(step.who))  # fmt: skip
+        self.said = answer.json()
+        self.lines = self.said.get("lines", [])
+        if what == "make" and answer.status_code == 201:
+            self.campaign = self.said["id"]
         return answer.status_code
 
     def _reporter(self, step: Step) -> int:
@@ -237,6 +263,15 @@ class Stage:
             return len(self.many[step.case])
         if name == "why":
             return [line["problem"]["title"] for line in self.lines if "problem" in line]
+        if name == "members":
+            return self.get(f"cases?campaign={self.campaign}&count=true")["count"]
+        if name.partition(".")[0] in list(Period):
+            period, _, measure = name.partition(".")
+            columns = self.get(f"campaigns/{self.campaign}")["comparison"]["columns"]
+            found = {c["period"]: c["whole"] for c in columns}.get(period, {})
+            listed = self.get(f"cases?campaign={self.campaign}&period={period}&measure={measure}&count=true")["count"]  # fmt: skip
+            assert found.get(measure, 0) == listed
+            return listed
         number = self.numbers[step.case]
         if name == "linked":
             return self.get(f"cases?linked_to={number}&count=true")["count"]

@@ -102,9 +102,11 @@ def test_sql_stands_in_the_store() -> None:
 
 
 def test_nobody_else_commits() -> None:
-    """One call of a flow is one transaction; a function that is given one never ends it."""
-    ending = {".commit", ".rollback"}
-    assert [inside(p) for p in SOURCES if any(c.endswith(tuple(ending)) for c in calls(p))] == []
+    """One call of a flow is one transaction; a function that is given one never ends it. Only
+    what gives them out does.
+    """
+    ending = (".commit", ".rollback")
+    assert {inside(p) for p in SOURCES if any(c.endswith(ending) for c in calls(p))} == {"store/db.py"}  # fmt: skip
 
 
 def test_no_file_is_named_after_nothing() -> None:

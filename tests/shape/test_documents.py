@@ -129,7 +129,7 @@ def test_commands_in_the_documents_are_there(document: Path) -> None:
     )
     assert set(re.findall(r"(?:^|[;&] *)make (\w+)", code, re.MULTILINE)) <= targets
     for said, more in re.findall(
-        r"(?:^|uv run )zhongshu ([a-z]+)(?: ([a-z]+)(?![\w./]))?", code, re.MULTILINE
+        r"(?:^|uv run )zhongshu ([a-z]+)(?: ([a-z-]+)(?![\w./]))?", code, re.MULTILINE
     ):
         assert said in group.commands, f"zhongshu {said}"
         if said == "import" and more:

@@ -15,7 +15,7 @@ from zhongshu.core.cases import Case, Stage, begun, fold
 from zhongshu.core.cases.clocks import Rung, Tick
 from zhongshu.core.facts import THE_HUB, Kind
 from zhongshu.core.values import CaseId, UnitId
-from zhongshu.flow import acts
+from zhongshu.flow import climbing
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, facts
 from zhongshu.store.db import Database, Tx
@@ -41,8 +41,8 @@ def told(tx: Tx) -> dict[int, int]:
 def test_what_has_fallen_due_is_told_once_and_nothing_else(tx: Tx, city: City) -> None:
     wound(tx, city, 30)
     warned = city.keeper.after((), Tick.REPORTED, NOW)[0].rungs[0]
-    assert acts.climb(tx, at=warned + timedelta(seconds=20.5)) == 20
-    assert acts.climb(tx, at=warned + timedelta(seconds=20.5)) == 0
+    assert climbing.climb(tx, at=warned + timedelta(seconds=20.5)) == 20
+    assert climbing.climb(tx, at=warned + timedelta(seconds=20.5)) == 0
     assert told(tx) == dict.fromkeys(range(1, 21), 1)
     for n in range(1, 31):
         case = cases.get(tx, CaseId(n))
@@ -55,7 +55,7 @@ def test_the_earliest_are_told_first_and_an_overdue_case_says_so(tx: Tx, city: C
     wound(tx, city, 5)
     tx.execute("update cases set due_at = %s", (NOW + timedelta(days=1),))
     late = NOW + timedelta(days=400)
-    assert acts.climb(tx, at=late, limit=2) == 2
+    assert climbing.climb(tx, at=late, limit=2) == 2
     assert set(told(tx)) == {1, 2}
     overdue = cases.get(tx, CaseId(1))
     assert overdue is not None
@@ -66,19 +66,19 @@ def test_the_earliest_are_told_first_and_an_overdue_case_says_so(tx: Tx, city: C
 def test_an_imported_case_without_clocks_is_told_of_once(tx: Tx, city: City) -> None:
     wound(tx, city, 1)
     tx.execute("update cases set clocks = '[]', due_at = %s, next_at = %s", (NOW, NOW))
-    assert acts.climb(tx, at=NOW + timedelta(days=1)) == 1
-    assert acts.climb(tx, at=NOW + timedelta(days=2)) == 0
+    assert climbing.climb(tx, at=NOW + timedelta(days=1)) == 1
+    assert climbing.climb(tx, at=NOW + timedelta(days=2)) == 0
     # One that is done already has nothing to say, and rests as well.
     tx.execute("update cases set stage = 'closed', next_at = %s", (NOW,))
-    assert acts.climb(tx, at=NOW + timedelta(days=3)) == 1
-    assert acts.climb(tx, at=NOW + timedelta(days=3)) == 0
+    assert climbing.climb(tx, at=NOW + timedelta(days=3)) == 1
+    assert climbing.climb(tx, at=NOW + timedelta(days=3)) == 0
     assert told(tx) == {1: 1}
 
 
 def test_after_a_day_of_standing_still_everything_is_told_and_the_log_says_how_far(
     db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    count = acts.CLIMB * 21
+    count = climbing.CLIMB * 21
     with db.transaction() as tx:
         city = load(tx)
         wound(tx, city, count)

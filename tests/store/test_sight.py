@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.cast import ADA, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
-from tests.shape.test_routes import guards, walk
+from tests.shape.test_routes import Fill, guards, walk
 from tests.web.hub import hub_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Case, Outcome
@@ -310,7 +310,7 @@ def test_with_every_check_of_the_program_gone_no_page_shows_more(
             for path, route in walk(client.app):  # type: ignore[arg-type]
                 if isinstance(guards(route)[0], Anybody) or "GET" not in (route.methods or ()) or path == "/events":  # fmt: skip
                     continue
-                asked = path.format(number=number, other=number, photo_id=picture, code="L1", version=1, view=1) + "?" + urlencode({"from": BEGIN, "to": Kind.REPORTED, "since": "2026-11-01", "bbox": "112,33,114,35"})  # fmt: skip
+                asked = path.format_map(Fill({"number": number, "other": number, "photo_id": picture, "code": "L1", "kind": "xlsx"})) + "?" + urlencode({"from": BEGIN, "to": Kind.REPORTED, "since": "2026-11-01", "bbox": "112,33,114,35"})  # fmt: skip
                 answer = client.get(asked, headers={**headers, "Accept": "text/html"})
                 assert answer.status_code in (200, 403, 404, 422), (asked, answer.text[:300])
                 told = answer.text.replace(number, "") if answer.status_code == 404 else answer.text

@@ -16,8 +16,8 @@ from tests.factories import KEY, NOW, same_random
 from tests.flow.test_notices import caught_up, hire
 from tests.web.hub import key_for
 from zhongshu.core.access import Duty
-from zhongshu.flow.acts import climb
 from zhongshu.flow.city import load
+from zhongshu.flow.climbing import climb
 from zhongshu.flow.proceedings import notice_late
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database

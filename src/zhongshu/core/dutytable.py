@@ -14,16 +14,17 @@ from datetime import date, time
 from typing import Any
 
 from zhongshu.core.dispatch import DutyRule, Lead, Window
-from zhongshu.core.values import Span, UnitId
+from zhongshu.core.values import Lang, Span, UnitId
 
 COLUMNS = (
     "id", "category", "area", "owner", "hours", "lead", "co_units", "forbidden", "clause",
     "priority", "auto", "valid_from", "valid_until",
 )  # fmt: skip
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SIGNS = "一二三四五六日"
 _DAY: Mapping[str, int] = {
     **{day: n for n, day in enumerate(DAYS)},
-    **{f"周{sign}": n for n, sign in enumerate("一二三四五六日")}, "周天": 6,
+    **{f"周{sign}": n for n, sign in enumerate(_SIGNS)}, "周天": 6,
 }  # fmt: skip
 _DAILY = frozenset({"daily", "每天", "每日"})
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -114,10 +115,10 @@ def parse_hours(text: str) -> tuple[Window, ...]:
     return tuple(_window(part.strip()) for part in re.split("[;；]", text) if part.strip())
 
 
-def spell_hours(hours: Iterable[Window]) -> str:
-    """Write hours so that `parse_hours` reads them."""
+def spell_hours(hours: Iterable[Window], lang: Lang = "en") -> str:
+    """Write hours so that `parse_hours` reads them, in either language."""
     return "; ".join(
-        f"{_spell_days(window.days)} {_spell_time(window.start)}-{_spell_time(window.end)}"
+        f"{_spell_days(window.days, lang)} {_spell_time(window.start)}-{_spell_time(window.end)}"
         for window in hours
     )
 
@@ -227,9 +228,10 @@ def _time(text: str, whole: str) -> time:
         raise _Bad("hours", whole, "write the time as 08:00-18:00") from None
 
 
-def _spell_days(days: frozenset[int]) -> str:
+def _spell_days(days: frozenset[int], lang: Lang) -> str:
+    names = DAYS if lang == "en" else tuple(f"周{sign}" for sign in _SIGNS)
     if len(days) == 7:
-        return "daily"
+        return "daily" if lang == "en" else "每天"
     parts: list[str] = []
     for day in sorted(days):
         if day - 1 in days:
@@ -237,7 +239,7 @@ def _spell_days(days: frozenset[int]) -> str:
         last = day
         while last + 1 in days:
             last += 1
-        parts.append(DAYS[day] if last == day else f"{DAYS[day]}-{DAYS[last]}")
+        parts.append(names[day] if last == day else f"{names[day]}-{names[last]}")
     return ",".join(parts)
 
 

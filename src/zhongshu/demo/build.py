@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,9 +24,9 @@ from zhongshu.core.grid import LEVELS, Area
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
 from zhongshu.core.values import AccountId, CaseId
 from zhongshu.demo import ground, people
-from zhongshu.demo.life import next_act
+from zhongshu.demo.life import live, next_act
 from zhongshu.demo.voices import Crowd
-from zhongshu.flow import acts, areas, assets, notices
+from zhongshu.flow import acts, areas, assets, climbing, notices
 from zhongshu.flow.city import City, load
 from zhongshu.link.holidays import china
 from zhongshu.store import cases, catalogues, reports, tasks
@@ -88,7 +89,7 @@ def build(
     _things(tx, city, made.backdrops["road"], rng)
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.
-    acts.climb(tx, at=now)
+    climbing.climb(tx, at=now)
 
 
 def tell(db: Database, *, now: datetime) -> None:
@@ -111,6 +112,25 @@ def found(tx: Tx) -> Built:
         "select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),)
     )
     return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(SEED + 1)))
+
+
+def enliven(
+    db: Database, city: Callable[[], City], *, stop: threading.Event, clock: Callable[[], datetime],
+    random: Callable[[int], bytes], key: bytes,
+) -> bool:  # fmt: skip
+    """Keep the demo city alive beside the server; say whether it is ours to do so."""
+    with db.transaction() as tx:
+        built = found(tx)
+    if not built.people:
+        return False
+    threading.Thread(
+        target=live, daemon=True, args=(db, city, built.crowd, built.people),
+        kwargs={
+            "stop": stop, "rng": np.random.default_rng(), "clock": clock, "random": random,
+            "key": key,
+        },
+    ).start()  # fmt: skip
+    return True
 
 
 def _by_kind(found: list[Area]) -> dict[str, list[Area]]:
@@ -288,7 +308,7 @@ def _moved(
 def _watched(case: Case, facts: list[Fact], until: datetime) -> Case:
     """Let the clocks climb their rungs, each at its moment."""
     while (rung := next_at(case.clocks)) is not None and rung < until:
-        said = acts.climbing(case, at=rung + timedelta(seconds=1))
+        said = climbing.climbing(case, at=rung + timedelta(seconds=1))
         if said is None:
             break
         case, fact = said

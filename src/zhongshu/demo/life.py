@@ -15,7 +15,7 @@ from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.facts import A_REPORTER, By
 from zhongshu.core.values import AccountId, Refused
 from zhongshu.demo.voices import SOURCE, Crowd
-from zhongshu.flow import acts
+from zhongshu.flow import acts, climbing
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City
 from zhongshu.flow.intake import Random, receive
@@ -89,7 +89,7 @@ def tick(
             if step is not None:
                 act, by, form = step
                 acts.act(tx, city, case.id, act, by=by, at=now, form=form)
-    acts.climb(tx, at=now)
+    climbing.climb(tx, at=now)
 
 
 def _made_up(tx: Tx, case: Case) -> bool:

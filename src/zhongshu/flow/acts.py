@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 
 from zhongshu.core import procedures
 from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
-from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind, climbed, passing
+from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind
 from zhongshu.core.catalogue import Category
-from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Fact, Kind
+from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Kind
 from zhongshu.core.intake import by_device, start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import links, pending, things
+from zhongshu.flow import followup, links, pending, things
 from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
@@ -280,7 +280,7 @@ def _plainly(
         case, what, by=by, at=at, sets={**ticked, **(sets or {})}, reason=form.reason, says=spoken
     )
     cases.save(tx, after, fact)
-    _tasks(tx, after, what, by, at, form)
+    followup.tasks_of(tx, after, what, by, at, said=form.note or form.reason)
     links.told(tx, city, after, Tick.DISPATCHED if what is Act.DISPATCH else TICKS.get(what), at=at)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
 
@@ -530,30 +530,6 @@ def begin_clocks(city: City, case: Case, at: datetime) -> tuple[Clock, ...]:
     return city.keeper.after(clocks, Tick.FILED, at) if case.stage is Stage.FILED else clocks
 
 
-def _tasks(tx: Tx, case: Case, what: Act, by: By, at: datetime, form: Form) -> None:
-    """Bring the tasks in line with the step just taken."""
-    who = by.account
-    match what:
-        case Act.ACCEPT:
-            tasks.accept(tx, case.id, at=at, by=who)
-        case Act.RETURN:
-            tasks.end(tx, case.id, "handle", "returned", at=at, by=who, result=form.reason)
-        case Act.HANDLE:
-            tasks.end(tx, case.id, "handle", "done", at=at, by=who, result=form.note)
-            tasks.open_(tx, case.id, "check", at=at)
-        case Act.PASS:
-            tasks.end(tx, case.id, "check", "done", at=at, by=who, result="pass")
-        case Act.FAIL:
-            tasks.end(tx, case.id, "check", "done", at=at, by=who, result="fail")
-            tasks.open_(tx, case.id, "handle", at=at, unit=case.unit, due_at=case.due_at)
-        case Act.MERGE | Act.REJECT:
-            tasks.cancel_all(tx, case.id, at=at, by=who)
-        case Act.UNMERGE:
-            tasks.wake(tx, case.id)
-        case _:
-            pass
-
-
 def _locked(tx: Tx, case_id: CaseId) -> Case:
     case = cases.lock(tx, case_id)
     if case is None:
@@ -576,41 +552,6 @@ _DO: dict[Act, _Do] = {
     Act.SPLIT: _split,
     Act.LINK: _link,
 }
-
-
-#: How many cases one transaction tells of: they stay locked until it ends.
-CLIMB = 500
-
-
-def climb(tx: Tx, *, at: datetime, limit: int = CLIMB) -> int:
-    """Find clocks that reached their next rung, and say so once each; return how many cases."""
-    reached = cases.ticking(tx, at=at, limit=limit)
-    said = [(case.id, climbing(case, at=at)) for case in reached]
-    steps = [step for _, step in said if step is not None]
-    cases.save_climbed(tx, steps)
-    for case, fact in steps:
-        if case.leads and fact.kind is Kind.OVERDUE:
-            links.late(tx, case, at=at)
-    silent = {case_id for case_id, step in said if step is None}
-    cases.noticed(tx, [case.id for case in reached if case.id in silent and not case.clocks])
-    return len(reached)
-
-
-def climbing(case: Case, *, at: datetime) -> tuple[Case, Fact] | None:
-    """Return the case with every rung climbed that has passed, and the fact of it."""
-    clocks, moved = climbed(case.clocks, at)
-    late = case.overdue_at is None and case.is_overdue(at)
-    if not (moved or late):
-        return None
-    return changed(
-        case, Kind.OVERDUE if late else Kind.CLIMBED,
-        {"clocks": clocks, **({"overdue_at": at} if late else {})},
-        by=By(rule="deadline"), at=at,
-        says={
-            **passing(case.clocks, moved),
-            "due_at": case.due_at.isoformat() if case.due_at else None,
-        },
-    )  # fmt: skip
 
 
 def reopened_by_reporter(tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str) -> Case:

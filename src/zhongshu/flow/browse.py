@@ -267,7 +267,7 @@ def progress(tx: Tx, code: str) -> Progress:
         (f for story in stories.values() for f in story if f.kind in STEPS - {Kind.SPLIT}),
         key=lambda f: (f.at, f.case, f.seq),
     )
-    photos = [photo for case_id in both for photo in vault.photos_of(tx, case_id)]
+    photos = vault.photos_of(tx, both[-1])
     return Progress(
         code=code, case=own, survivor=survivor, facts=steps, voice=voice,
         photos=[p for p in photos if p.report_id == voice.id or p.step == "after"],

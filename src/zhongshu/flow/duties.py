@@ -35,10 +35,13 @@ def bring_in(tx: Tx, city: City, rows: Iterable[Mapping[str, Any]]) -> Told:
     here = {rule.id: rule for rule in store.duty_rules(tx)}
     alike = {_content(rule) for rule in here.values()}
     new = changed = known = 0
-    for row, rule in taken:
+    for row, read in taken:
+        # A code in a table is one of the catalogue in force, unless the rule was written before.
+        before = here.get(read.id)
+        rule = replace(read, catalogue=before.catalogue if before else city.lineage.current)
         if rule.id and rule.id not in here:
             refused.append(RowRefused(row=row, field="id", value=str(rule.id), reason="no rule has this number; leave it empty for a new one"))  # fmt: skip
-        elif rule == here.get(rule.id) or (not rule.id and _content(rule) in alike):
+        elif rule == before or (not rule.id and _content(rule) in alike):
             known += 1
         elif rule.id:
             store.change_duty_rule(tx, rule)

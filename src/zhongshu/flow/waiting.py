@@ -1,7 +1,7 @@
 """Photos of a report that is not sent yet: they wait while the reporter is asked, an hour at most.
 
 Only the photos wait here, without a word of what they belong to: the words go back and forth
-with the page. See docs/decisions/0015-same-matter-measured.md.
+with the page. See docs/decisions/0014-same-matter-measured.md.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ class Database:
                     yield connection
                     connection.execute("commit")
             except BaseException:
-                connection.rollback()
+                if not connection.closed:
+                    connection.rollback()
                 raise
 
     @contextmanager

@@ -35,7 +35,7 @@ grant select on
     catalogue_terms, city_facts, same_rules, campaigns, campaign_cases
     to zhongshu_staff, zhongshu_city;
 grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
-grant select (id, login, name, lang) on accounts to zhongshu_staff, zhongshu_city;
+grant select (id, login, name, lang, disabled_at) on accounts to zhongshu_staff, zhongshu_city;
 
 -- ── which rows ──────────────────────────────────────────────────────────────────────
 

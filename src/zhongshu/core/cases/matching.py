@@ -3,7 +3,7 @@
 The rule is a plain, explained one: a person can judge it, undo it, and a city can set it per
 category. Two circles: within the inner one a report joins an open case by itself; within the
 outer one the case is only suggested, to the reporter and to the desk. Nothing but open cases
-is ever proposed. docs/decisions/0015-same-matter-measured.md says what the numbers rest on.
+is ever proposed. docs/decisions/0014-same-matter-measured.md says what the numbers rest on.
 """
 
 from __future__ import annotations

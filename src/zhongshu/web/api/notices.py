@@ -103,7 +103,7 @@ def escalation(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
     Nothing is sent.
     """
     city, now = hub.city(), hub.clock()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case = browse.case(tx, actor.sight, number)
         steps = flow.explained(tx, city, case, now=now)
     return {
