@@ -138,6 +138,22 @@ def test_the_chain_climbs_from_the_member_at_the_cell_to_the_community() -> None
         assert above.posts == tuple(chain[n + 1 : n + 2])
 
 
+def test_the_next_one_up_is_told_of_the_vacant_posts_between_and_not_of_those_below() -> None:
+    below, between = (
+        Post(id=PostId(n), duty=Duty.GRID_LEAD, name=Name("长"), area=area)
+        for n, area in ((1, CELL), (3, COMMUNITY))
+    )
+    here, above = (
+        Post(id=PostId(n), duty=Duty.GRID_LEAD, name=Name("长"), area=area, holders=(AccountId(n),))
+        for n, area in ((2, GRID), (4, TOWN))
+    )
+    directory = Directory([below, here, between, above])
+    first = sought(Audience.AREA_LEAD, HERE, directory)
+    assert (first.posts, first.vacant) == ((here,), (below,))
+    second = sought(Audience.AREA_ABOVE, HERE, directory)
+    assert (second.posts, second.vacant) == ((above,), (between,))
+
+
 def test_every_rung_of_every_clock_has_a_row_and_overdue_work_is_pressed() -> None:
     assert set(LADDER) == set(product(ClockKind, Rung))
     levels = [LADDER[ClockKind.HANDLE, rung].level for rung in Rung]

@@ -199,6 +199,8 @@ def _handed_over(
     tx: Tx, city: City, case: Case, unit: UnitId | None, at: datetime, by: By, *, stage: Stage
 ) -> dict[str, Any]:
     """Give the work to another unit, with a clock of its own: at no moment is it nobody's."""
+    if case.held_at is not None:
+        raise acts.Held("act", "transfer")  # its clock would run while the case is on hold
     work = city.work(case, at=at, asset=things.of(tx, case), unit=unit)
     if work is None:
         raise acts.NoUnit("unit", unit)
