@@ -281,6 +281,15 @@ class City2(RuleBasedStateMachine):
             assert set(case.pending) == still
 
     @invariant()
+    def a_closed_case_has_no_part_open_that_a_merge_brought(self) -> None:
+        for case_id in self.ids:
+            case = cases.get(self.tx, case_id)
+            assert case is not None
+            if case.stage is Stage.CLOSED:
+                merged = cases.merged_into(self.tx, case_id)
+                assert not [c for c in merged if ProcedureKind.ASSIST in c.pending]
+
+    @invariant()
     def one_open_task_of_a_kind(self) -> None:
         row = self.tx.execute(
             "select count(*) from (select case_id, kind from tasks where state in ('open', 'accepted')"
