@@ -50,12 +50,8 @@ def statistics(
     tx: Tx, city: City, sight: Sight, wanted: Filter, *, since: datetime, until: datetime
 ) -> Returns:
     """Count the returns and dispatches of the wanted cases in a period, by everything there is."""
-    by = {
-        name: _lines(
-            city, name, store.counted(tx, sight, wanted, by=name, since=since, until=until)
-        )
-        for name in store.BY
-    }
+    counted = store.counted(tx, sight, wanted, since=since, until=until)
+    by = {name: _lines(city, name, rows) for name, rows in counted.items()}
     return Returns(
         returns=sum(line.returns for line in by["unit"]),
         dispatches=sum(line.dispatches for line in by["unit"]), by=by,

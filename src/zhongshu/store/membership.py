@@ -29,6 +29,11 @@ MEASURES: Mapping[Measure, LiteralString] = {
     Measure.LEFT_OUT: f"not ({COUNTED})",
 }
 
+#: One end of the span of each area a campaign names; its value: the campaign.
+_ENDS: LiteralString = (
+    "select s.{} from campaigns g join areas s on s.id = any(g.areas) where g.id = %s order by s.id"
+)
+
 
 def moment(period: Period) -> LiteralString:
     """Return the question for when a period of a campaign is measured: its end, or now where it
@@ -48,11 +53,13 @@ def belonging(where: Where, wanted: InCampaign) -> None:
         " and (category = any(array(select k.id from campaigns g cross join unnest(g.categories) p"
         "   join categories k on starts_with(k.code, p) where g.id = %s))"
         "  or (select categories = '{}' from campaigns where id = %s))"
-        " and ((select areas = '{}' from campaigns where id = %s) or exists (select from campaigns g"
-        "   join areas s on s.id = any(g.areas) where g.id = %s"
-        "   and ((area_code >= s.lo and area_code < s.hi) or s.id = any(cells))))"
+        # The areas are looked up once, not for each case.
+        f" and ((select areas = '{{}}' from campaigns where id = %s) or exists (select"
+        f"   from unnest(array({_ENDS.format('lo')}), array({_ENDS.format('hi')})) as s(lo, hi)"
+        "   where area_code >= s.lo and area_code < s.hi)"
+        "  or cells && (select areas from campaigns where id = %s))"
     )
-    values = [wanted.id] * 6
+    values = [wanted.id] * 8
     if wanted.period is Period.DURING:
         # Arrays, not sets: so that the rule and the hand can each go by an index.
         where.add(
