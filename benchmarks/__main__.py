@@ -59,26 +59,27 @@ def main() -> None:
         "--only", nargs="+", choices=PARTS, help="these parts, printed and not written"
     )
     asked.add_argument("--sizes", nargs=2, type=int, help="cases in the database, small and large")
+    asked.add_argument("--workers", type=int, default=1, help="web processes (ZHONGSHU_WORKERS)")
     said = asked.parse_args()
     parts = said.only or PARTS
     sizes = said.sizes or (10_000, 100_000 if said.quick else 1_000_000)
     rows: list[Row] = locating(quick=said.quick) if "locate" in parts else []
     if {"intake", "lists"} & set(parts):
-        with served() as (url, port, keys):
+        with served(said.workers) as (url, port, keys):
             if "intake" in parts:
                 rows += intake(url, port, keys)
             if "lists" in parts:
                 rows += compared(*(at_size(url, port, keys, size) for size in sizes))
     if "clocks" in parts:
-        with served() as (url, port, keys):
+        with served(said.workers) as (url, port, keys):
             rows += clocks.run(url, port, keys, sizes[1])
     if "import" in parts:
         rows += importing(quick=said.quick)
-    write(rows, keep=not said.only)
+    write(rows, workers=said.workers, keep=not said.only)
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
+def served(workers: int) -> Iterator[tuple[str, int, tuple[str, str]]]:
     """Yield a served hub with the test city: its database, port, and two API keys."""
     folder = Path(tempfile.mkdtemp(prefix="zhongshu-bench-"))
     folder.chmod(0o755)
@@ -102,7 +103,7 @@ def served() -> Iterator[tuple[str, int, tuple[str, str]]]:
             os.environ["MALLOC_ARENA_MAX"] = "2"
             web = threading.Thread(
                 target=webserver.keep, args=("zhongshu.main:application",),
-                kwargs={"host": "127.0.0.1", "port": port, "workers": 1, "stop": stop,
+                kwargs={"host": "127.0.0.1", "port": port, "workers": workers, "stop": stop,
                         "environment": {"ZHONGSHU_DATABASE_URL": server.url, "ZHONGSHU_FOLDER": str(folder)}},
             )  # fmt: skip
             web.start()
@@ -347,12 +348,12 @@ def locating(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def write(rows: list[Row], *, keep: bool) -> None:
+def write(rows: list[Row], *, workers: int, keep: bool) -> None:
     """Print the table; one of all parts is also kept."""
     cores, memory = os.cpu_count(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     lines = [
         "# Figures", "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {cores} cores shared by database, server and load, {memory} GiB.",
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {cores} cores shared by database, server and load, {memory} GiB, {workers} web process{'es' if workers > 1 else ''}.",
         "Compare the columns of a row, not machines: each raw limit was measured in the same run.", "",
         "| What | Here | Raw limit or peer | Ratio |", "| --- | --- | --- | --- |",
         *(f"| {' | '.join(row)} |" for row in rows), "",
