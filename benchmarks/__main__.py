@@ -79,7 +79,7 @@ def main() -> None:
 
 
 @contextmanager
-def served(workers: int) -> Iterator[tuple[str, int, tuple[str, str]]]:
+def served(workers: int = 1) -> Iterator[tuple[str, int, tuple[str, str]]]:
     """Yield a served hub with the test city: its database, port, and two API keys."""
     folder = Path(tempfile.mkdtemp(prefix="zhongshu-bench-"))
     folder.chmod(0o755)
