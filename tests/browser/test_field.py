@@ -377,6 +377,15 @@ def test_kinds_used_here_and_those_of_tasks_close_by_come_first(hub: Hub, phone)
     assert text[0][0]
     wei.open("/m/report")
     expect(page.locator("[data-often] input").first).to_have_value("C-04-02")
+    # Danger is said first, and stays until somebody has read it.
+    page.fill("#text", "路面塌陷，有个大坑")
+    page.fill("#address", "东门")
+    page.click("button:text-is('提交')")
+    expect(page.locator("#notes")).to_contain_text("119")
+    wei.open("/m/report")
+    page.locator("#notes [data-key=danger] button").click()
+    wei.open("/m/report")
+    expect(page.locator("#notes")).not_to_contain_text("119")
     # A task 60 m away: its kind is likelier still.
     page.evaluate(
         "() => Outbox.remember(document.body.dataset.account, 'tasks',"
@@ -497,7 +506,7 @@ def test_a_session_that_ended_loses_nothing_and_nobody_else_sends_it(hub: Hub, p
     hana.open(f"/m/{number}")
     hub.ask("delete from sessions returning 1")
     page.click("button:text-is('接单')")
-    page.wait_for_url("**/m**")
+    page.wait_for_url("**/login?next=/m")
     # Somebody else signs in on the same phone: nothing of hers is shown, nothing is sent.
     hana.sign_in("cheng")
     page.wait_for_selector("html[data-ready=yes]")

@@ -27,6 +27,8 @@ FILES: Mapping[str, str] = {
     "conflict.js": "field/conflict.js",
     "left.js": "field/left.js",
 }
+#: The cookie that says at sign-out that this browser keeps something of the app.
+KEEPS = "field"
 WORKER = "field/sw.js"
 SIZES = (180, 192, 512)
 

@@ -4,6 +4,7 @@ with one, also without net.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.assets import AssetFilter
-from zhongshu.core.cases import NEEDS_REASON, Filter, Outcome
+from zhongshu.core.cases import Filter, Outcome
 from zhongshu.core.catalogue import DOOR_GROUPS, Category
 from zhongshu.core.intake import Channel
 from zhongshu.core.procedures import PATHS
@@ -40,8 +41,6 @@ Reporter = Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))]
 Checker = Annotated[Actor, Depends(Needs(Permission.CASE_CHECK))]
 Public = Annotated[Actor | None, Depends(Anybody())]
 
-#: Says at sign-out that this browser keeps something of the field app.
-KEEPS = "field"
 _LATELY = timedelta(days=30)
 _TOKEN_BYTES = 12
 _NAME = N_("Field")
@@ -89,7 +88,7 @@ async def report(
         receipt = await filed(request, actor, body, token or None)
     except Refused as refusal:
         fresh = {**written, "token": hub.random(_TOKEN_BYTES).hex()}
-        return _report_page(request, actor, fresh, refusal)
+        return await asyncio.to_thread(_report_page, request, actor, fresh, refusal)
     return RedirectResponse(f"/m/report?sent={receipt.number}", 303)
 
 
@@ -141,7 +140,7 @@ def me(request: Request, _: Reader) -> Response:
 def left(request: Request, _: Public) -> Response:
     """Clear what this browser keeps of whoever signed out."""
     response = page(request, "field_left.html", {"version": appfiles.version()})
-    response.delete_cookie(KEEPS, path="/")
+    response.delete_cookie(appfiles.KEEPS, path="/")
     return response
 
 
@@ -212,7 +211,7 @@ def task(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
         {
             "spot": spot, "case": spot.errand.case, "errand": spot.errand,
             "condition": category and category.condition(hazard=spot.errand.case.hazard),
-            "Outcome": Outcome, "Cause": Cause, "NEEDS_REASON": NEEDS_REASON, "PATHS": PATHS,
+            "Outcome": Outcome, "Cause": Cause, "PATHS": PATHS,
         },
     )  # fmt: skip
 
@@ -222,7 +221,10 @@ def _page(
 ) -> Response:
     """Render a page of the app, and remember that this browser keeps something of it."""
     response = page(request, template, {**view, "version": appfiles.version()}, status=status)
-    response.set_cookie(KEEPS, "1", max_age=31_536_000, samesite="lax", path="/")
+    response.set_cookie(
+        appfiles.KEEPS, "1", max_age=31_536_000, httponly=True, samesite="lax", path="/",
+        secure=request.app.state.hub.https,
+    )  # fmt: skip
     return response
 
 

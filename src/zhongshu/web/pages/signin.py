@@ -14,6 +14,7 @@ from zhongshu.core.access import Actor
 from zhongshu.core.values import Refused
 from zhongshu.flow import signin
 from zhongshu.store import accounts
+from zhongshu.web import appfiles
 from zhongshu.web.guard import Anybody, TheHub, cookie_name, cookie_token
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -73,7 +74,7 @@ def logout(request: Request, hub: TheHub, _: Public) -> Response:
         with hub.db.transaction() as tx:
             accounts.close_session(tx, signin.token_hash(cookie_token(cookie)))
     # What the field app keeps on this device is cleared by a page of its own.
-    response = RedirectResponse("/m/left" if "field" in request.cookies else "/", 303)
+    response = RedirectResponse("/m/left" if appfiles.KEEPS in request.cookies else "/", 303)
     response.delete_cookie(name, path="/")
     return response
 
