@@ -229,7 +229,7 @@ def forget(tx: Tx, *, read_before: datetime, made_before: datetime, limit: int =
 # ── the quiet hours of posts ─────────────────────────────────────────────────────────
 
 
-def posts_of(tx: Tx, duty: str, *, text: str = "", at: datetime, limit: int = 200) -> list[Post]:
+def posts_of(tx: Tx, duty: str, *, text: str = "", at: datetime, limit: int = 60) -> list[Post]:
     """Return the posts of a duty whose name, area or unit contains a text, with their holders."""
     return _posts(
         tx,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zhongshu.core.cases.matching import SameRule, SameRules
+from zhongshu.core.cases.matching import BOUNDS, SameRule, SameRules
 from zhongshu.core.cases.measuring import Bools, Figures, Pairs, Past, Truth, counted
 
 #: What a sweep tries: the inner circle, then the outer one.
@@ -47,6 +47,8 @@ def by_kind(
 ) -> Iterator[str]:
     """Yield a table for the requests before ``cut`` and one for those after, by class."""
     for title, part in (("earlier", slice(0, cut)), ("later", slice(cut, None))):
+        if not past[part]:
+            continue
         inside = np.zeros(len(past), bool)
         inside[part] = True
         yield f"\n{title} part, {past[part.start or 0].at:%Y-%m-%d} on\n"
@@ -89,7 +91,8 @@ def swept(
                 parts = dict(zip(tried, values, strict=True))
                 rule = _fitted(rules.of(codes[kind]), parts)
                 found = counted(mine, told, SameRules({"": rule}), chosen & before)
-                yield {"kind": kind, **asdict(rule), **asdict(found)}
+                tried_rule = {name: getattr(rule, name) for name in BOUNDS}
+                yield {"kind": kind, **tried_rule, **asdict(found)}
 
 
 def _fitted(rule: SameRule, parts: Mapping[str, float]) -> SameRule:

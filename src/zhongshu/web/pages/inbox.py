@@ -117,4 +117,5 @@ def _told_as(city: City, actor: Actor) -> list[str]:
         for (clock, rung), row in city.rules.ladder.items()
         if mine & set(row.told)
     ]
-    return clocks + [name for name, row in city.rules.tellings.items() if mine & set(row.told)]
+    others = [name for name, row in city.rules.tellings.items() if mine & set(row.told)]
+    return [*clocks, *others, *(["rule"] if Duty.ADMIN in duties else [])]
