@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -171,7 +172,7 @@ class Actor:
 
     def sight_for(self, permission: Permission) -> Sight:
         """Return what the posts cover that give a permission: where it may be used."""
-        return sight(h for h in self.holdings if permission in ALLOWS[h.duty])
+        return sight(tuple(h for h in self.holdings if permission in ALLOWS[h.duty]))
 
     def acting(
         self, permission: Permission, *, area_code: int | None, unit: UnitId | None
@@ -185,10 +186,10 @@ class Actor:
         return None
 
 
-def sight(holdings: Iterable[Holding]) -> Sight:
+@lru_cache(maxsize=4096)
+def sight(holdings: tuple[Holding, ...]) -> Sight:
     """Return what the posts together let one see."""
-    held = tuple(holdings)
-    readers = tuple(h for h in held if P.CASE_READ in ALLOWS[h.duty])
+    readers = tuple(h for h in holdings if P.CASE_READ in ALLOWS[h.duty])
     return Sight(
         everything=any(h.area is None and not h.units for h in readers),
         areas=tuple(h.area for h in readers if h.area is not None),

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -77,6 +77,7 @@ _WORDS: dict[str, LimitUnit] = {
 _LIMIT = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)\s*个?\s*(" + "|".join(_WORDS) + r")\*?")
 
 
+@lru_cache(maxsize=1024)
 def parse_limit(text: str, *, field: str = "limit") -> Limit:
     """Read a limit such as ``4wh`` or ``5个工作日``; refuse whatever is not wholly one.
 

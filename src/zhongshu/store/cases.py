@@ -77,7 +77,7 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
 
 def save(tx: Tx, case: Case, fact: Fact) -> None:
     """Write one step: the fields the fact set, the new version, and the fact itself."""
-    changes = {name: _column(name, case) for name in fact.sets}
+    changes = {name: _column(name, case, said) for name, said in fact.sets.items()}
     if {"lon", "lat"} & changes.keys():
         changes["tile"] = _tile(case)
     if {"clocks", "stage"} & changes.keys():
@@ -487,9 +487,10 @@ def _tile(case: Case) -> int | None:
     return None if case.lon is None or case.lat is None else tile(case.lon, case.lat)
 
 
-def _column(name: str, case: Case) -> Any:
+def _column(name: str, case: Case, said: Any) -> Any:
+    """Return what a column takes of a field; ``said`` is the field as the fact says it."""
     if name == "clocks":
-        return _json([clock.record() for clock in case.clocks])
+        return _json(said)
     value = getattr(case, name)
     return list(value) if isinstance(value, tuple) else value
 
