@@ -20,7 +20,9 @@ def climb(tx: Tx, *, at: datetime, limit: int = CLIMB) -> int:
     reached = cases.ticking(tx, at=at, limit=limit)
     said = [(case.id, climbing(case, at=at)) for case in reached]
     steps = [step for _, step in said if step is not None]
-    cases.save_climbed(tx, steps)
+    cases.save_all(
+        tx, [case for case, _ in steps], [fact for _, fact in steps], ("clocks", "overdue_at")
+    )
     for case, fact in steps:
         if case.leads and fact.kind is Kind.OVERDUE:
             links.late(tx, case, at=at)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from zhongshu.core.assets import Asset
@@ -96,6 +97,10 @@ class _Pending:
     asset: Asset | None = None
 
 
+#: What joining a report may change of a case.
+JOINING = ("reports", "hazard", "priority", "asset")
+
+
 @dataclass(slots=True)
 class _Written:
     """What a batch will write: cases as they end up, and the facts that led there."""
@@ -103,7 +108,7 @@ class _Written:
     new: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
     joined: dict[CaseId, Case] = field(default_factory=dict[CaseId, Case])
     facts: list[Fact] = field(default_factory=list[Fact])
-    joins: list[tuple[Case, Fact]] = field(default_factory=list[tuple[Case, Fact]])
+    joins: list[Fact] = field(default_factory=list[Fact])
     texts: dict[CaseId, str] = field(default_factory=dict[CaseId, str])
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     work: list[tuple[CaseId, Work]] = field(default_factory=list[tuple[CaseId, Work]])
@@ -214,7 +219,7 @@ def _written(
 ) -> None:  # fmt: skip
     written = _Written()
     near = _candidates(tx, pending) if join else {}
-    done = _done_nearby(tx, city, pending)
+    done = cache(lambda: _done_nearby(tx, city, pending))  # asked once, where a case is opened
     named = _named(pending) if join else {}
     locked = cases.lock_all(tx, sorted({*_likely(pending, near), *named.values()}))
     case_ids, report_ids = cases.ids(tx, cases=len(pending), reports=len(pending))
@@ -227,7 +232,7 @@ def _written(
             answers[one.n] = refusal
             continue
         if joined is None or match is None:
-            before = _repeated(city, one, done)
+            before = _repeated(city, one, done())
             case = _opened(written, city, one, CaseId(case_id), report_id, before, match)
             _remember(near, case)
             match = None
@@ -477,15 +482,14 @@ def _joined(
         written.facts.append(fact)
     else:
         written.joined[case.id] = after
-        written.joins.append((after, fact))
+        written.joins.append(fact)
     return after
 
 
 def _store(tx: Tx, written: _Written) -> None:
     if written.new:
         cases.add(tx, list(written.new.values()), written.facts, written.texts)
-    for case, fact in written.joins:
-        cases.save(tx, case, fact)
+    cases.save_all(tx, list(written.joined.values()), written.joins, JOINING)
     reports.add(tx, written.rows)
     for case_id, work in written.work:
         case = written.new[case_id]

@@ -57,6 +57,14 @@ def ids(tx: Tx, *, cases: int, reports: int) -> tuple[list[int], list[int]]:
     return row[0], row[1]
 
 
+_ADDING_FACTS: LiteralString = (
+    " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
+    " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
+    " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
+    " rule text, sets jsonb, says jsonb)"
+)
+
+
 def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[CaseId, str]) -> None:
     """Write new cases and their first facts; ``texts`` are what a search should find."""
     rows = [
@@ -67,10 +75,7 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
     tx.execute(
         f"with c as (insert into cases ({COLUMNS}, tile, words, next_at)"
         f" select {COLUMNS}, tile, words, next_at from json_populate_recordset(null::cases, %s))"
-        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
-        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
-        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
-        " rule text, sets jsonb, says jsonb)",
+        + _ADDING_FACTS,
         (_json(rows), _json([record(fact) for fact in facts])),
     )
 
@@ -102,28 +107,20 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
     )
 
 
-def save_climbed(tx: Tx, steps: Sequence[tuple[Case, Fact]]) -> None:
-    """Write many steps at once that set nothing but clocks and what follows from them."""
-    if not steps:
+def save_all(tx: Tx, after: Sequence[Case], facts: Sequence[Fact], fields: tuple[str, ...]) -> None:
+    """Write many steps at once that set none but these fields: each case as it is after its
+    last step, and all the facts.
+    """
+    if not after:
         return
     rows = [
-        {
-            "id": case.id, "version": case.version, "overdue_at": _iso(case.overdue_at),
-            "clocks": fact.sets.get("clocks") or [clock.record() for clock in case.clocks],
-            "next_at": _iso(next_at(case.clocks)),
-        }
-        for case, fact in steps
+        {**plain({name: getattr(case, name) for name in fields}), "id": case.id,
+         "version": case.version, "next_at": _iso(next_at(case.clocks))}
+        for case in after
     ]  # fmt: skip
     tx.execute(
-        "with c as (update cases set clocks = g.clocks, overdue_at = g.overdue_at,"
-        "  next_at = g.next_at, version = g.version"
-        "  from json_to_recordset(%s) as g(id bigint, version int, clocks jsonb,"
-        "   overdue_at timestamptz, next_at timestamptz) where cases.id = g.id)"
-        " insert into facts (case_id, seq, kind, at, account, post, rule, sets, says)"
-        " select case_id, seq, kind, at, account, post, rule, sets, says from json_to_recordset(%s)"
-        " as f(case_id bigint, seq int, kind text, at timestamptz, account bigint, post bigint,"
-        " rule text, sets jsonb, says jsonb)",
-        (_json(rows), _json([record(fact) for _, fact in steps])),
+        _saving_all((*fields, "version", "next_at")),
+        (_json(rows), _json([record(fact) for fact in facts])),
     )
 
 
@@ -139,6 +136,20 @@ def _saving(columns: tuple[str, ...]) -> bytes:
         .format(
             sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)
         )
+        .as_bytes()
+    )
+
+
+@lru_cache(maxsize=16)
+def _saving_all(columns: tuple[str, ...]) -> bytes:
+    """Return the statement that writes these columns of many cases, and the facts."""
+    pairs = (sql.SQL("{0} = g.{0}").format(sql.Identifier(name)) for name in columns)
+    return (
+        sql.SQL(
+            "with c as (update cases set {} from json_populate_recordset(null::cases, %s) as g"
+            "  where cases.id = g.id)" + _ADDING_FACTS
+        )
+        .format(sql.SQL(", ").join(pairs))
         .as_bytes()
     )
 
