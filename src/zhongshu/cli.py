@@ -539,7 +539,7 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(
-            tx, password=password, now=main.clock(), random=secrets.token_bytes,
+            tx, password=password, now=main.clock(), random=secrets.token_bytes, key=hub.key,
             said=status.update,
         )  # fmt: skip
     demo_build.tell(hub.db, now=main.clock())

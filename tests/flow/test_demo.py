@@ -50,8 +50,9 @@ def demo(server: str) -> Iterator[Database]:
 
 def made(tx: Tx) -> None:
     build.build(
-        tx, password="long enough for a demo", now=NOW, random=same_random(), said=lambda _: None
-    )
+        tx, password="long enough for a demo", now=NOW, random=same_random(), key=KEY,
+        said=lambda _: None,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,22 @@ def test_the_past_is_busy_mostly_closed_and_a_little_late(demo: Database) -> Non
     assert unmarked == 0
     ((english,),) = rows(demo, "select avg((lang = 'en')::int)::float from reports")
     assert 0.08 < english < 0.2  # type: ignore[operator]
+
+
+def test_the_city_is_in_the_middle_of_more_than_sunny_cases(demo: Database) -> None:
+    open_ones = dict(
+        rows(demo, "select kind, count(*) from procedures where ended_at is null group by 1")
+    )
+    assert {"hold", "extension", "assist", "call", "transfer", "dispute"} <= set(open_ones)  # fmt: skip
+    ((held, linked, several),) = rows(
+        demo,
+        "select count(*) filter (where held_at is not null),"
+        " count(*) filter (where linked_to is not null), count(*) filter (where reports > 1)"
+        " from cases",
+    )
+    assert (held, linked) == (2, 4)
+    assert several > 10  # type: ignore[operator]
+    assert rows(demo, "select state from campaigns") == [("running",)]
 
 
 def test_a_city_that_is_there_is_left_alone(demo: Database) -> None:

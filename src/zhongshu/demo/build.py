@@ -23,7 +23,7 @@ from zhongshu.core.facts import A_REPORTER, Fact, Kind
 from zhongshu.core.grid import LEVELS, Area
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
 from zhongshu.core.values import AccountId, CaseId
-from zhongshu.demo import ground, people
+from zhongshu.demo import ground, people, stories
 from zhongshu.demo.life import live, next_act
 from zhongshu.demo.voices import Crowd
 from zhongshu.flow import acts, areas, assets, climbing, notices
@@ -61,8 +61,9 @@ def default_catalogue() -> Catalogue:
 
 
 def build(
-    tx: Tx, *, password: str, now: datetime, random: Callable[[int], bytes], said: Progress
-) -> None:
+    tx: Tx, *, password: str, now: datetime, random: Callable[[int], bytes], key: bytes,
+    said: Progress,
+) -> None:  # fmt: skip
     """Build the city, unless there is one."""
     if store.levels(tx):
         return
@@ -90,6 +91,7 @@ def build(
     _past(tx, city, crew, rng, now=now, random=random)
     # What is late by now says so from the start, not in one burst of the first second.
     climbing.climb(tx, at=now)
+    stories.begin(tx, city, crew, now=now, random=random, key=key)
 
 
 def tell(db: Database, *, now: datetime) -> None:

@@ -88,7 +88,8 @@ def tick(
             step = next_act(case, people, rng) if _made_up(tx, case) else None
             if step is not None:
                 act, by, form = step
-                acts.act(tx, city, case.id, act, by=by, at=now, form=form)
+                if acts.hindered(case, act) is None:
+                    acts.act(tx, city, case.id, act, by=by, at=now, form=form)
     climbing.climb(tx, at=now)
 
 
