@@ -34,7 +34,7 @@ from zhongshu.core.proposals import (
     standing,
 )
 from zhongshu.core.values import CaseId, Name, Refused, UnitId
-from zhongshu.flow import acts, proceedings, proposals, same, whatif
+from zhongshu.flow import acts, catalogue, duties, notices, proceedings, proposals, same, whatif
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City, load
 from zhongshu.flow.intake import Receipt, receive
@@ -703,3 +703,57 @@ def test_a_rule_of_a_unit_at_rest_is_told_and_can_be_given_to_another(tx: Tx) ->
     assert pick is not None
     assert pick.rule.number == idle.number
     assert city_store.duty_rules(tx)[-1].line == idle.id
+
+
+def test_a_version_of_a_rule_that_is_over_is_nobodys_any_more(tx: Tx) -> None:
+    """Neither the fallback, nor told as idle, nor listed; a table keeps under which number it is."""
+    city = loaded(tx)
+    general = next(r for r in city.rulebook.rules if r.general)
+    lights = next(r for r in city.rulebook.rules if r.category == "C-01-37")
+    number = made(
+        tx, city, change("rule", str(general.number), {"unit": "U1-1"}),
+        change("rule", str(lights.number), {"unit": "U2", "category": "C-01-37"}),
+    )  # fmt: skip
+    on(tx, number)
+    assert loaded(tx).fallback == city.unit_codes["U1-1"].id
+    tx.execute("update units set active = false where code = 'U1'")
+    after = loaded(tx)
+    assert [r.id for r in after.idle_rules] == [lights.id]
+    assert notices.tell_idle_rules(tx, after, now=NOW) == 0
+    told = duties.bring_in(tx, after, duties.rows(tx, after))
+    assert (told.known, told.refused) == (told.read, ())
+    assert {r.number for r in city_store.duty_rules(tx)} == {r.number for r in city.written_rules}
+
+
+def test_the_limit_of_one_condition_is_that_of_whoever_chose_it(tx: Tx) -> None:
+    city = loaded(tx)
+    manhole = city.coded("C-01-23")
+    assert manhole is not None
+    on(tx, made(tx, city, change("limit", "C-01-23:3", {"limit": "9ud"})))
+    after = loaded(tx)
+    for n, old in enumerate(manhole.conditions, start=1):
+        case = Case(
+            id=CaseId(1), number="n", stage=Stage.FILED, reported_at=NOW, category=manhole.id,
+            condition=n,
+        )  # fmt: skip
+        work = after.work(case, at=NOW, asset=None)
+        assert work is not None
+        assert str(work.limit) == ("9ud" if n == 3 else str(old.limit))
+
+
+def test_a_version_keeps_its_limits_and_its_copy_begins_with_them(tx: Tx) -> None:
+    """A later version takes over the limits that held; cases of the earlier one keep theirs."""
+    who = catalogue.Hand(account=ACCOUNT, at=NOW, today=TODAY)
+    city = loaded(tx)
+    before = city.coded("C-01-37")
+    on(tx, made(tx, city, LIMIT))
+    catalogue.enact(tx, who, catalogue.copy(tx, who, city.lineage.current, "二版"), TODAY)
+    city = loaded(tx)
+    after = city.coded("C-01-37")
+    assert before is not None
+    assert after is not None
+    assert after.id != before.id
+    assert [str(city.category(c.id).conditions[0].limit) for c in (before, after)] == ["1wd", "1wd"]  # type: ignore[union-attr]
+    on(tx, made(tx, city, change("limit", "C-01-37", {"limit": "7uh"})))
+    city = loaded(tx)
+    assert [str(city.category(c.id).conditions[0].limit) for c in (before, after)] == ["1wd", "7uh"]  # type: ignore[union-attr]

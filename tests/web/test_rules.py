@@ -384,3 +384,37 @@ def test_lists_of_a_run_show_only_what_one_may_see(client: TestClient, db: Datab
     assert north < whole
     seen = {c["number"] for c in client.get("/api/v1/cases?limit=200", headers=nora).json()["cases"]}  # fmt: skip
     assert north <= seen
+
+
+def test_a_case_out_of_sight_is_not_said_to_be_a_case_of_its_own(
+    client: TestClient, db: Database
+) -> None:
+    """Nora sees the north: of a report there that would join a southern case she is told so much."""
+    admin, ada = key(db, "admin"), key(db, "ada")
+    for lat in (34.0197, 34.0203):  # 67 m apart, in two districts
+        body = {"text": "井盖丢失", "lon": 113.01, "lat": lat, "category": "C-01-23"}
+        assert client.post("/api/v1/reports", json=body, headers=ada).json()["joined"] is None
+    number = made(client, admin, {"subject": "same", "key": "C-01-23", "now": {"metres": 90}})
+    today = {"since": "2026-11-24", "until": "2026-11-24"}
+    run = client.post(f"/api/v1/proposals/{number}/runs", json=today, headers=admin).json()["run"]
+    work(db)
+    here = f"{BASE}/proposals/{number}/runs/{run}/reports"
+    for login, told, untold in (
+        ("admin", "261124-", "a case out of your sight"), ("nora", "a case out of your sight", None),
+    ):  # fmt: skip
+        shown = client.get(f"{here}?lang=en", headers={**key(db, login), **HTML}).text
+        assert told in shown
+        assert untold is None or untold not in shown
+        assert "67.0 m away" in shown or "66." in shown
+
+
+def test_what_was_set_by_hand_stands_in_the_history(client: TestClient, db: Database) -> None:
+    put = client.put("/api/v1/same-rules", json={"category": "E-04", "metres": 12}, headers=key(db, "admin"))  # fmt: skip
+    assert put.status_code == 200
+    (fact,) = client.get("/api/v1/city-facts?kind=same:", headers=key(db, "ding")).json()["facts"]
+    assert fact["account"]
+    signed_in(client, "admin")
+    shown = client.get(f"{BASE}/history?lang=en").text
+    assert "Rule for the same matter set by hand" in shown
+    assert "<del>30 m</del>" in shown
+    assert "<ins>12 m</ins>" in shown

@@ -10,7 +10,7 @@ from zhongshu.core.proposals import Change, Subject, condition_key
 from zhongshu.core.values import Lang
 from zhongshu.flow import same
 from zhongshu.flow.city import City
-from zhongshu.web.look import said
+from zhongshu.web.look import in_words, said
 from zhongshu.web.vocabulary import (
     CLOCKS,
     DAYS,
@@ -144,6 +144,8 @@ def value(name: str, held: Any, city: City, lang: Lang) -> str:
             return "; ".join(_window(one, lang) for one in cast("list[Mapping[str, Any]]", held))
         case "periods":
             return ", ".join(f"{start}–{end}" for start, end in held)
+        case "limit":
+            return in_words(held, lang)
         case "lead":
             return said(LEADS[held], lang)
         case "days_off":
