@@ -1,4 +1,5 @@
-"""Work that nobody waits for: deadlines that pass, people to be told, what has had its time.
+"""Work that nobody waits for: deadlines that pass, people to be told, what has had its time,
+rule proposals that are run over a past or whose day has come.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -15,7 +16,17 @@ from datetime import datetime
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from zhongshu.flow import climbing, contacts, ladder, notices, once, proceedings, waiting
+from zhongshu.flow import (
+    climbing,
+    contacts,
+    ladder,
+    notices,
+    once,
+    proceedings,
+    proposals,
+    waiting,
+    whatif,
+)
 from zhongshu.flow.city import City
 from zhongshu.store.db import Database
 
@@ -25,6 +36,8 @@ DEADLINES_EVERY_S = 1.0
 TELLING_EVERY_S = 2.0
 ERASING_EVERY_S = 3600.0
 LETTING_GO_EVERY_S = 120.0
+RUNS_EVERY_S = 1.0
+DAYS_EVERY_S = 30.0
 
 
 def run(
@@ -41,6 +54,8 @@ def run(
         (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock))),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
         (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
+        (RUNS_EVERY_S, lambda: runs(db, city, clock)),
+        (DAYS_EVERY_S, lambda: _days(db, city, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -123,3 +138,14 @@ def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:
         waiting.let_go(tx, at=clock())
     with db.transaction() as tx:
         once.forget(tx, at=clock())
+
+
+def runs(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    """Work off the runs of proposals that are waiting, one after the other."""
+    while whatif.work_off(db, city, clock=clock):
+        pass
+
+
+def _days(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    with db.transaction() as tx:
+        proposals.come(tx, city(), at=clock())

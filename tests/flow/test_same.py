@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import pytest
 
-from tests.cast import ADA, CHENG, DING, HANA
+from tests.cast import ADA, ADMIN, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import RANDOM, folded, send, sent, through
 from zhongshu.core.access import EVERYTHING, NotFound, Sight
@@ -23,7 +23,7 @@ from zhongshu.flow import browse, contacts, same, waiting
 from zhongshu.flow.acts import Form, OnlyReport, act
 from zhongshu.flow.city import City, load
 from zhongshu.flow.intake import KeyReused, NotOpen, Receipt, TooFar, receive
-from zhongshu.store import cases, facts, reports, tasks, vault
+from zhongshu.store import cases, city_facts, facts, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 HERE = Point(113.01, 34.03)
@@ -342,22 +342,40 @@ def test_contacts_of_a_merged_case_are_erased_when_the_other_was_closed_long_ago
 
 def test_a_rule_set_for_a_kind_of_matter_holds_for_the_next_report(tx: Tx, city: City) -> None:
     near = draft("路灯坏了", lon=113.0102)
-    same.set_rule(tx, city, "C-01", SameRule(metres=10), at=NOW)
+    same.set_rule(tx, city, "C-01", SameRule(metres=10), by=ADMIN.account, at=NOW)
     strict = load(tx)
     assert strict.version == city.version + 1
     case = sent(tx, strict, draft("路灯不亮"))
     assert received(tx, strict, near).case != case.id
-    same.set_rule(tx, city, "C-01", SameRule(joins=False), at=NOW)
+    same.set_rule(tx, city, "C-01", SameRule(joins=False), by=ADMIN.account, at=NOW)
     assert received(tx, load(tx), draft("路灯坏了")).joined is None
-    same.drop_rule(tx, "C-01")
+    same.drop_rule(tx, "C-01", by=ADMIN.account, at=NOW)
     assert load(tx).same == city.same
     with pytest.raises(NotFound):
-        same.drop_rule(tx, "C-01")
+        same.drop_rule(tx, "C-01", by=ADMIN.account, at=NOW)
+
+
+def test_who_set_a_rule_by_hand_is_kept_with_what_was_and_what_is(tx: Tx, city: City) -> None:
+    same.set_rule(tx, city, "C-01", SameRule(metres=10), by=ADMIN.account, at=NOW)
+    same.set_rule(
+        tx, city, "C-01", SameRule(metres=10), by=ADMIN.account, at=NOW
+    )  # says nothing new
+    same.adopt(tx, {"E-04": SameRule(metres=20), "C-01": SameRule()}, at=NOW)
+    same.drop_rule(tx, "C-01", by=ADMIN.account, at=NOW)
+    told = [
+        (f.kind, f.account, one["key"], (one["was"] or {}).get("metres"), (one["now"] or {}).get("metres"))
+        for f in city_facts.listing(tx, kind="same:")
+        for one in f.says["changes"]
+    ]  # fmt: skip
+    assert told == [
+        ("same:dropped", ADMIN.account, "C-01", 10, None), ("same:set", None, "E-04", None, 20),
+        ("same:set", ADMIN.account, "C-01", None, 10),
+    ]  # fmt: skip
 
 
 def test_a_rule_for_no_category_is_refused(tx: Tx, city: City) -> None:
     with pytest.raises(same.NoSuchClass) as refused:
-        same.set_rule(tx, city, "X-9", SameRule(), at=NOW)
+        same.set_rule(tx, city, "X-9", SameRule(), by=None, at=NOW)
     assert refused.value.advice
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import psycopg
@@ -40,6 +41,8 @@ ROWS = {
     "tasks": "select case_id from tasks",
     "procedures": "select case_id from procedures",
     "photos": "select case_id from photos",
+    "proposal_run_cases": "select case_id from proposal_run_cases",
+    "proposal_run_joins": "select case_id from proposal_run_joins",
 }
 #: Tables without rows to hide, which staff may read.
 READABLE = {
@@ -47,7 +50,7 @@ READABLE = {
     "category_map", "calendar_days", "duty_rules", "backdrops", "assets", "posts", "tenures", "views", "catalogue_terms", "city_facts",
     "accounts",
     "same_rules", "answers", "patrols",
-    "campaigns", "campaign_cases",
+    "campaigns", "campaign_cases", "condition_limits", "proposals", "proposal_runs",
 }  # fmt: skip
 #: And those they may not touch at all.
 CLOSED = {
@@ -81,6 +84,11 @@ def behind(tx: Tx, sight: Sight) -> Iterator[Tx]:
 
 def written(tx: Tx, rows: list[tuple[int | None, UnitId | None, frozenset[UnitId]]]) -> None:
     """Write cases 1, 2, … with one row of each kind."""
+    tx.execute("insert into proposals (id, title, state, made_at) values (1, 'x', 'draft', %s)", (NOW,))  # fmt: skip
+    tx.execute(
+        "insert into proposal_runs (id, proposal, version, changes, since, until, state, asked_at)"
+        " values (1, 1, 1, '[]', %s, %s, 'done', %s)", (NOW, NOW + timedelta(days=1), NOW),
+    )  # fmt: skip
     for n, (code, unit, involved) in enumerate(rows, start=1):
         tx.execute(
             "insert into cases (id, number, stage, reported_at, version, area, area_code, unit, involved)"
@@ -94,6 +102,8 @@ def written(tx: Tx, rows: list[tuple[int | None, UnitId | None, frozenset[UnitId
             "insert into reports (id, case_id, received_at, reported_at, channel, source, text)"
             " values (%s, %s, %s, %s, 'web', 'web', 'x')", (n, n, NOW, NOW),
         )  # fmt: skip
+        tx.execute("insert into proposal_run_cases (run, case_id, tags, late) values (1, %s, '{}', '{}')", (n,))  # fmt: skip
+        tx.execute("insert into proposal_run_joins (run, report, kind, case_id) values (1, %s, 'joins', %s)", (n, n))  # fmt: skip
         tx.execute("insert into photos (case_id, sha256, mime, width, height, bytes) values (%s, '', '', 1, 1, '')", (n,))  # fmt: skip
         tx.execute(
             "insert into contacts (report_id, kind, masked, ciphertext, nonce) values (%s, 'words', '', '', '')",

@@ -120,7 +120,7 @@ class Calendar:
             return True
         return day not in self.holidays and day.weekday() not in self.days_off
 
-    @property
+    @cached_property
     def day_seconds(self) -> int:
         """Working seconds of a usual day."""
         return sum(_seconds(end) - _seconds(start) for start, end in self.periods)

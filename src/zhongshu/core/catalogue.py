@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -136,6 +136,14 @@ class Catalogue:
     def by_id(self, category: int | None) -> Category | None:
         return None if category is None else self._ids.get(category)
 
+    def limited(self, limits: Mapping[tuple[CategoryId, int], Limit]) -> Catalogue:
+        """Return the catalogue with other limits for conditions: by the identity of the category
+        and the number of the condition.
+        """
+        if not limits:
+            return self
+        return replace(self, categories=tuple(_limited(c, limits) for c in self.categories))
+
     def guess(self, text: str) -> tuple[Guess, ...]:
         """Return the categories whose keywords stand in ``text``, the best first.
 
@@ -143,6 +151,16 @@ class Catalogue:
         characters (a Latin letter counts a third), and a shorter one inside it nothing.
         """
         return self._spotter.guess(text)
+
+
+def _limited(category: Category, limits: Mapping[tuple[CategoryId, int], Limit]) -> Category:
+    conditions = tuple(
+        replace(condition, limit=limits.get((category.id, n), condition.limit))
+        for n, condition in enumerate(category.conditions, start=1)
+    )
+    return (
+        category if conditions == category.conditions else replace(category, conditions=conditions)
+    )
 
 
 class _Spotter:

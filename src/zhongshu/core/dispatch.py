@@ -76,6 +76,8 @@ class DutyRule:
     only a case about an asset that has one. ``auto`` is the explicit rule by which the hub
     dispatches without a person. ``forbidden`` are units that may not be given such a matter.
     ``catalogue`` is the version its code is written in; the city reads it in the one in force.
+    ``line`` is the identity of the rule's first version, where this is a later one: people
+    speak of a rule by it.
     """
 
     id: int
@@ -94,10 +96,24 @@ class DutyRule:
     valid_from: date = date.min
     valid_until: date | None = None
     catalogue: int | None = None
+    line: int | None = None
 
     def __post_init__(self) -> None:
         if (self.unit is not None) != (self.lead is Lead.UNIT):
             raise ValueError("a rule names a unit, or the owner, or the maintainer")
+
+    @property
+    def number(self) -> int:
+        """The number a rule is spoken of by, whichever version of it this is."""
+        return self.id if self.line is None else self.line
+
+    def in_force(self, on: date) -> bool:
+        """Say whether this version holds on a day of the city."""
+        return self.valid_from <= on and not self.over(on)
+
+    def over(self, on: date) -> bool:
+        """Say whether this version holds no more on a day of the city."""
+        return self.valid_until is not None and self.valid_until <= on
 
     def leads_to(self, matter: Matter) -> UnitId | None:
         """Return the unit the rule gives a matter to; None where the asset has no such unit."""
@@ -111,7 +127,6 @@ class DutyRule:
 
     def fits(self, matter: Matter) -> bool:
         """Say whether the rule applies to a matter."""
-        day = matter.at.date()
         return (
             matter.category.startswith(self.category)
             and (
@@ -120,8 +135,7 @@ class DutyRule:
             )
             and (self.owner is None or self.owner in matter.owners)
             and (not self.hours or any(window.holds(matter.at) for window in self.hours))
-            and self.valid_from <= day
-            and (self.valid_until is None or day < self.valid_until)
+            and self.in_force(matter.at.date())
             and self.leads_to(matter) is not None
         )
 
@@ -142,7 +156,7 @@ class DutyRule:
         depth = 0 if self.owner is None else -1 - self.owner_depth
         return (
             not self.by_owner, -len(self.category), depth, width, not self.hours, -self.priority,
-            self.id,
+            self.number,
         )  # fmt: skip
 
     @property

@@ -123,8 +123,13 @@ class Report:
     @property
     def title(self) -> str:
         """The first words, for lists."""
-        line = " ".join(self.text.split())
-        return line if len(line) <= TITLE else f"{line[: TITLE - 1]}…"
+        return titled(self.text)
+
+
+def titled(text: str) -> str:
+    """Return what of a text stands as the title of its case, and is compared with others."""
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE else f"{line[: TITLE - 1]}…"
 
 
 def read(draft: Draft, *, now: datetime) -> Report:

@@ -183,7 +183,8 @@ def impact(tx: Tx, city: City, number: int) -> Impact:
 
 def copy(tx: Tx, hand: Hand, source: int, name: str) -> int:
     """Begin a draft with all that stands in another version."""
-    there = content(tx, source)
+    # With the limits that stand in place of its own today, or they would end with its term.
+    there = content(tx, source).limited(catalogues.limits(tx))
     number = _begun(tx, hand, name or there.name)
     catalogues.add_categories(tx, number, there.categories)
     # A copy of a version that came later than the one in force keeps what it said of codes.

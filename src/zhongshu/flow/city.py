@@ -6,7 +6,7 @@ the calendar fit into some megabytes, and then finding a cell or a unit asks no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
@@ -60,7 +60,9 @@ class City:
     lineage: Lineage
     rulebook: Rulebook
     idle_rules: tuple[DutyRule, ...]
+    written_rules: tuple[DutyRule, ...]
     calendar: Calendar
+    days: Mapping[date, tuple[str, str]]
     units: Mapping[UnitId, store.Unit]
     same: SameRules
     keeper: Keeper
@@ -138,7 +140,8 @@ class City:
         named = self.unit_codes.get(str(self.said.get("fallback_unit", "")))
         if named is not None:
             return named.id
-        return next((rule.unit for rule in self.rulebook.rules if rule.general), None)
+        general = (r for r in self.rulebook.rules if r.general and r.in_force(self.day))
+        return next((rule.unit for rule in general), None)
 
     @cached_property
     def rules(self) -> Rules:
@@ -298,13 +301,8 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
     day = at.astimezone(zone).date() if at else on or date.max.replace(year=9998)
     levels = tuple(store.levels(tx))
     areas = [area for area in store.areas(tx) if area.valid(day)]
-    holidays, workdays = store.calendar_days(tx)
     units = {unit.id: unit for unit in store.units(tx)}
-    calendar = _calendar(said, zone, holidays, workdays)
     lineage = _lineage(tx, day)
-    rules = [
-        _placed(now, units) for rule in store.duty_rules(tx) for now in read_today(rule, lineage)
-    ]
     return City(
         version=number,
         day=day,
@@ -315,29 +313,51 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
         locator=Locator(areas, levels),
         catalogue=lineage.versions.get(lineage.current) or Catalogue(0, "", None, ()),
         lineage=lineage,
-        rulebook=Rulebook(rule for rule in rules if _works(rule, units)),
-        idle_rules=tuple(rule for rule in rules if not _works(rule, units)),
-        calendar=calendar,
         units=units,
         same=SameRules.usual(same_store.rules(tx)),
-        keeper=Keeper.usual(
-            calendar, said=said.get("limits", {}),
-            units={
-                unit.code: _calendar(unit.hours, zone, holidays, workdays)
-                for unit in units.values() if unit.hours
-            },
-        ),
-        said=said,
+        **booked(store.duty_rules(tx), lineage, units),
+        **ruled(said, zone, units, store.calendar_days(tx)),
     )  # fmt: skip
 
 
+def booked(
+    rules: Iterable[DutyRule], lineage: Lineage, units: Mapping[UnitId, store.Unit]
+) -> dict[str, Any]:
+    """Return the parts of a city that its duty rules make, as they are written."""
+    written = tuple(rules)
+    read = [now for rule in written for now in as_read(rule, lineage, units)]
+    return {
+        "written_rules": written,
+        "rulebook": Rulebook(rule for rule in read if _works(rule, units)),
+        "idle_rules": tuple(rule for rule in read if not _works(rule, units)),
+    }
+
+
+def ruled(
+    said: Mapping[str, Any], zone: ZoneInfo, units: Mapping[UnitId, store.Unit],
+    days: Mapping[date, tuple[str, str]],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the parts of a city that its settings, the units' hours and the days make."""
+    calendar = _calendar(said, zone, days)
+    return {
+        "said": said, "days": days, "calendar": calendar,
+        "keeper": Keeper.usual(
+            calendar, said=said.get("limits", {}),
+            units={u.code: _calendar(u.hours, zone, days) for u in units.values() if u.hours},
+        ),
+    }  # fmt: skip
+
+
 def _lineage(tx: Tx, day: date) -> Lineage:
-    """Return every version of the catalogue that is or was in force by a day."""
-    terms = catalogues.terms(tx)
+    """Return every version of the catalogue that is or was in force by a day, each with the
+    limits that stand in place of its own.
+    """
+    terms, limits = catalogues.terms(tx), catalogues.limits(tx)
     numbers = sorted({number for first, number in terms if first <= day})
+    whole = catalogues.whole(tx, numbers)
     return Lineage(
         current=in_force(terms, day) or 0,
-        versions=catalogues.whole(tx, numbers),
+        versions={number: there.limited(limits) for number, there in whole.items()},
         based_on={version.number: version.based_on for version in catalogues.versions(tx)},
         pairs=catalogues.pairs(tx),
     )
@@ -354,6 +374,13 @@ def read_today(rule: DutyRule, lineage: Lineage) -> Sequence[DutyRule]:
         return (rule,)
     became = lineage.successors(rule.category, rule.catalogue)
     return [replace(rule, category=code) for code in became] or (rule,)
+
+
+def as_read(
+    rule: DutyRule, lineage: Lineage, units: Mapping[UnitId, store.Unit]
+) -> Sequence[DutyRule]:
+    """Return a duty rule as the city goes by it: its code read today, its owner placed."""
+    return [_placed(now, units) for now in read_today(rule, lineage)]
 
 
 def _works(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> bool:
@@ -379,18 +406,28 @@ def _placed(rule: DutyRule, units: Mapping[UnitId, store.Unit]) -> DutyRule:
 _PERIODS = (("08:00", "12:00"), ("14:00", "18:00"))
 
 
+def hours_said(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the work hours of a city or a unit, with what it leaves unsaid."""
+    return {
+        "periods": [list(period) for period in said.get("periods", _PERIODS)],
+        "days_off": list(said.get("days_off", (5, 6))),
+        "holidays_too": bool(said.get("holidays_too")),
+        **({"zone": said["zone"]} if "zone" in said else {}),
+    }
+
+
 def _calendar(
-    said: Mapping[str, Any], zone: ZoneInfo, holidays: frozenset[date], workdays: frozenset[date]
+    said: Mapping[str, Any], zone: ZoneInfo, days: Mapping[date, tuple[str, str]]
 ) -> Calendar:
     """Return a calendar of the hours said; one that works through holidays says so."""
-    always = bool(said.get("holidays_too"))
+    hours = hours_said(said)
+    known = {} if hours["holidays_too"] else days
     return Calendar(
-        zone=ZoneInfo(said["zone"]) if "zone" in said else zone,
-        holidays=frozenset() if always else holidays,
-        workdays=frozenset() if always else workdays,
-        days_off=frozenset(said.get("days_off", (5, 6))),
+        zone=ZoneInfo(hours["zone"]) if "zone" in hours else zone,
+        holidays=frozenset(day for day, (kind, _) in known.items() if kind == "holiday"),
+        workdays=frozenset(day for day, (kind, _) in known.items() if kind == "workday"),
+        days_off=frozenset(hours["days_off"]),
         periods=tuple(
-            (time.fromisoformat(start), time.fromisoformat(end))
-            for start, end in said.get("periods", _PERIODS)
+            (time.fromisoformat(start), time.fromisoformat(end)) for start, end in hours["periods"]
         ),
     )

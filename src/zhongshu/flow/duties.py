@@ -38,7 +38,10 @@ def bring_in(tx: Tx, city: City, rows: Iterable[Mapping[str, Any]]) -> Told:
     for row, read in taken:
         # A code in a table is one of the catalogue in force, unless the rule was written before.
         before = here.get(read.id)
-        rule = replace(read, catalogue=before.catalogue if before else city.lineage.current)
+        rule = replace(
+            read, catalogue=before.catalogue if before else city.lineage.current,
+            line=before.line if before else None,
+        )  # fmt: skip
         if rule.id and rule.id not in here:
             refused.append(RowRefused(row=row, field="id", value=str(rule.id), reason="no rule has this number; leave it empty for a new one"))  # fmt: skip
         elif rule == before or (not rule.id and _content(rule) in alike):
@@ -96,4 +99,4 @@ def _terms(city: City) -> Terms:
 
 
 def _content(rule: DutyRule) -> DutyRule:
-    return replace(rule, id=0)
+    return replace(rule, id=0, line=None)

@@ -125,6 +125,7 @@ def tell_idle_rules(tx: Tx, city: City, *, now: datetime) -> int:
     longer so is taken back. Return how many such rules there are.
     """
     directory = around(tx, (), at=now)
+    idle = [rule for rule in city.idle_rules if not rule.over(city.day)]
     found = sought(Audience.ADMINS, Bearings(), directory)
     told = [
         Notice(
@@ -134,13 +135,13 @@ def tell_idle_rules(tx: Tx, city: City, *, now: datetime) -> int:
                 "unit": city.code_of(rule.unit), "category": rule.category, "clause": rule.clause,
             },
         )
-        for rule in city.idle_rules
+        for rule in idle
         for post in found.posts or found.vacant[:1]
         for account in post.holders or (None,)
     ]  # fmt: skip
-    store.withdraw(tx, NoticeKind.RULE, but=[f"rule:{rule.id}" for rule in city.idle_rules])
+    store.withdraw(tx, NoticeKind.RULE, but=[f"rule:{rule.id}" for rule in idle])
     _keep(tx, city, told, now=now)
-    return len(city.idle_rules)
+    return len(idle)
 
 
 def forget(tx: Tx, *, now: datetime) -> int:

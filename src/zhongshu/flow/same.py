@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from zhongshu.core.access import NotFound, Sight
@@ -21,10 +21,11 @@ from zhongshu.core.cases.matching import (
     worth_asking,
 )
 from zhongshu.core.place import Point, squares
-from zhongshu.core.values import Name, Refused
+from zhongshu.core.proposals import Change, Subject
+from zhongshu.core.values import AccountId, Name, Refused
 from zhongshu.core.words import phrases
 from zhongshu.flow.city import City
-from zhongshu.store import assets, cases
+from zhongshu.store import assets, cases, city_facts
 from zhongshu.store import city as city_store
 from zhongshu.store import same as store
 from zhongshu.store.db import Tx
@@ -219,7 +220,7 @@ def book(tx: Tx, city: City, *, now: datetime) -> Sequence[Ruled]:
     ]
     return [
         Ruled(
-            category=category, name=_name(city, category), rule=rule, own=category in own,
+            category=category, name=called(city, category), rule=rule, own=category in own,
             reports=sum(every for code, every, _ in counted if code.startswith(category)),
             joined=sum(joined for code, _, joined in counted if code.startswith(category)),
         )
@@ -232,11 +233,13 @@ def rule_now(tx: Tx, category: str) -> SameRule:
     return SameRules.usual(store.rules(tx)).of(category)
 
 
-def set_rule(tx: Tx, city: City, category: str, rule: SameRule, *, at: datetime) -> None:
+def set_rule(
+    tx: Tx, city: City, category: str, rule: SameRule, *, by: AccountId | None, at: datetime
+) -> None:
     """Set the rule for a beginning of a code; it holds for the next report."""
     if category and not any(c.code.startswith(category) for c in city.catalogue.categories):
         raise NoSuchClass("category", category)
-    store.set_rule(tx, category, rule, at=at)
+    _set(tx, category, rule, store.rules(tx).get(category), by=by, at=at)
     city_store.changed(tx)
 
 
@@ -245,19 +248,42 @@ def adopt(tx: Tx, brought: Mapping[str, SameRule], *, at: datetime) -> None:
     here = store.rules(tx)
     for category, rule in brought.items():
         if category not in here:
-            store.set_rule(tx, category, rule, at=at)
+            _set(tx, category, rule, None, by=None, at=at)
     if brought.keys() - here.keys():
         city_store.changed(tx)
 
 
-def drop_rule(tx: Tx, category: str) -> None:
+def drop_rule(tx: Tx, category: str, *, by: AccountId | None, at: datetime) -> None:
     """Take a city's own rule back: what ships with the hub, or a shorter beginning, holds."""
-    if not store.drop_rule(tx, category):
+    was = store.rules(tx).get(category)
+    if was is None or not store.drop_rule(tx, category):
         raise NotFound("rule", category)
+    _keep(tx, "same:dropped", category, was, None, by=by, at=at)
     city_store.changed(tx)
 
 
-def _name(city: City, category: str) -> Name:
+def _set(
+    tx: Tx, category: str, rule: SameRule, was: SameRule | None, *, by: AccountId | None,
+    at: datetime,
+) -> None:  # fmt: skip
+    store.set_rule(tx, category, rule, at=at)
+    if rule != was:
+        _keep(tx, "same:set", category, was, rule, by=by, at=at)
+
+
+def _keep(
+    tx: Tx, kind: str, category: str, was: SameRule | None, now: SameRule | None, *,
+    by: AccountId | None, at: datetime,
+) -> None:  # fmt: skip
+    """Keep what was changed by hand, in the form in which a proposal keeps it."""
+    change = Change(
+        subject=Subject.SAME, key=category, was=None if was is None else asdict(was),
+        now=None if now is None else asdict(now),
+    )  # fmt: skip
+    city_facts.add(tx, kind, {"changes": [change.record()]}, account=by, at=at)
+
+
+def called(city: City, category: str) -> Name:
     """Return what a beginning of a code is called."""
     if category.removesuffix("-") in _LAYERS:
         return _LAYERS[category.removesuffix("-")]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from psycopg.rows import tuple_row
 
-from zhongshu.core.calendar import parse_limit
+from zhongshu.core.calendar import Limit, parse_limit
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Layer, PhotoRule
 from zhongshu.core.catalogue_versions import Version
 from zhongshu.core.values import CategoryId, Name
@@ -101,6 +101,33 @@ def _categories(tx: Tx, numbers: Sequence[int]) -> Mapping[int, list[Category]]:
             )
         )  # fmt: skip
     return found
+
+
+def limits(tx: Tx) -> dict[tuple[CategoryId, int], Limit]:
+    """Return the limits that stand in place of a condition's own: (category, its number)."""
+    rows = tx.execute(
+        "select category, n, limit_ from condition_limits where until_at is null"
+    ).fetchall()
+    return {(CategoryId(id_), n): parse_limit(limit) for id_, n, limit in rows}
+
+
+def end_limit(tx: Tx, category: CategoryId, n: int, *, at: datetime) -> None:
+    """Let a condition have the limit of its catalogue again."""
+    tx.execute(
+        "update condition_limits set until_at = %s"
+        " where category = %s and n = %s and until_at is null",
+        (at, category, n),
+    )
+
+
+def add_limit(tx: Tx, category: CategoryId, n: int, *, limit: str, at: datetime) -> None:
+    """Let a condition have another limit than its catalogue says, from a moment on."""
+    tx.execute(
+        "insert into condition_limits (category, n, limit_, from_at)"
+        " select %(category)s, %(n)s, %(limit)s, %(at)s where %(limit)s is distinct from"
+        " (select limit_ from conditions where category = %(category)s and n = %(n)s)",
+        {"category": category, "n": n, "limit": limit, "at": at},
+    )
 
 
 def pairs(tx: Tx) -> dict[tuple[int, int], list[tuple[str, str]]]:

@@ -186,6 +186,14 @@ def add_unit(
     return UnitId(row[0]), bool(row[1])
 
 
+def set_unit_hours(tx: Tx, unit: UnitId, hours: Mapping[str, Any] | None) -> None:
+    """Give a unit work hours of its own; none: it keeps the city's."""
+    tx.execute(
+        "update units set hours = %s where id = %s",
+        (None if hours is None else json.dumps(hours, ensure_ascii=False), unit),
+    )
+
+
 def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]:
     """Return the posts on these areas and in this unit."""
     return (
@@ -204,13 +212,10 @@ def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]
 # ── calendar, duty rules ──────────────────────────────────────────────────
 
 
-def calendar_days(tx: Tx) -> tuple[frozenset[date], frozenset[date]]:
-    """Return holidays and make-up workdays."""
-    rows = tx.execute("select day, kind from calendar_days").fetchall()
-    return (
-        frozenset(day for day, kind in rows if kind == "holiday"),
-        frozenset(day for day, kind in rows if kind == "workday"),
-    )
+def calendar_days(tx: Tx) -> dict[date, tuple[str, str]]:
+    """Return holidays and make-up workdays as ``{day: (kind, name)}``."""
+    rows = tx.execute("select day, kind, name from calendar_days order by day").fetchall()
+    return {day: (kind, name) for day, kind, name in rows}
 
 
 def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
@@ -223,10 +228,15 @@ def add_calendar_days(tx: Tx, days: Mapping[date, tuple[str, str]]) -> None:
         )
 
 
+def drop_calendar_day(tx: Tx, day: date) -> None:
+    """Make a day an ordinary one again."""
+    tx.execute("delete from calendar_days where day = %s", (day,))
+
+
 def duty_rules(tx: Tx) -> list[DutyRule]:
     rows = tx.execute(
         "select id, category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority,"
-        " auto, valid_from, valid_until, catalogue, lead, owner from duty_rules order by id"
+        " auto, valid_from, valid_until, catalogue, lead, owner, line from duty_rules order by id"
     ).fetchall()
     return [
         DutyRule(
@@ -234,21 +244,27 @@ def duty_rules(tx: Tx) -> list[DutyRule]:
             hours=tuple(_window(window) for window in hours or ()), unit=unit,
             co_units=tuple(co_units), forbidden=frozenset(forbidden), clause=clause,
             priority=priority, auto=auto, valid_from=valid_from, valid_until=valid_until,
-            catalogue=catalogue, lead=Lead(lead), owner=owner,
+            catalogue=catalogue, lead=Lead(lead), owner=owner, line=line,
         )
         for id_, category, lo, hi, hours, unit, co_units, forbidden, clause, priority, auto,
-        valid_from, valid_until, catalogue, lead, owner in rows
+        valid_from, valid_until, catalogue, lead, owner, line in rows
     ]  # fmt: skip
 
 
-def add_duty_rule(tx: Tx, rule: DutyRule) -> None:
-    """Write a duty rule; its identity is given by the database. Its code is one of the version
-    of the catalogue it names, or of the one in force.
+def add_duty_rule(tx: Tx, rule: DutyRule) -> int:
+    """Write a duty rule; return the identity the database gives it. Its code is one of the
+    version of the catalogue it names, or of the one in force.
     """
-    tx.execute(
-        f"insert into duty_rules ({_RULE}) values ({_VALUES})",
-        _rule_row(rule),
-    )
+    row = tx.execute(
+        f"insert into duty_rules ({_RULE}) values ({_VALUES}) returning id", _rule_row(rule)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def end_duty_rule(tx: Tx, rule: int, *, on: date) -> None:
+    """Let a version of a rule hold until before a day."""
+    tx.execute("update duty_rules set valid_until = %s where id = %s", (on, rule))
 
 
 def change_duty_rule(tx: Tx, rule: DutyRule) -> bool:
@@ -262,10 +278,10 @@ def change_duty_rule(tx: Tx, rule: DutyRule) -> bool:
 
 _RULE: LiteralString = (
     "category, area_lo, area_hi, hours, unit, co_units, forbidden, clause, priority, auto,"
-    " valid_from, valid_until, lead, owner, catalogue"
+    " valid_from, valid_until, lead, owner, line, catalogue"
 )
 _VALUES: LiteralString = (
-    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, ("
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, ("
     " select version from catalogue_terms where withdrawn_at is null"
     " and valid_from <= current_date order by valid_from desc, id desc limit 1))"
 )
@@ -276,7 +292,7 @@ def _rule_row(rule: DutyRule) -> tuple[Any, ...]:
         rule.category, rule.area.lo if rule.area else None, rule.area.hi if rule.area else None,
         json.dumps([_window_json(w) for w in rule.hours]) if rule.hours else None, rule.unit,
         list(rule.co_units), sorted(rule.forbidden), rule.clause, rule.priority, rule.auto,
-        rule.valid_from, rule.valid_until, rule.lead, rule.owner, rule.catalogue,
+        rule.valid_from, rule.valid_until, rule.lead, rule.owner, rule.line, rule.catalogue,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ case_id as bigint start 1 by 1
 catalogue_terms_id_seq as bigint start 1 by 1
 categories_id_seq as bigint start 1 by 1
 city_facts_id_seq as bigint start 1 by 1
+condition_limits_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
@@ -16,6 +17,8 @@ notices_id_seq as bigint start 1 by 1
 photos_id_seq as bigint start 1 by 1
 posts_id_seq as bigint start 1 by 1
 procedures_id_seq as bigint start 1 by 1
+proposal_runs_id_seq as bigint start 1 by 1
+proposals_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
 units_id_seq as bigint start 1 by 1
@@ -166,6 +169,12 @@ city_facts.at timestamp with time zone not null
 city_facts.account bigint
 city_facts.kind text not null
 city_facts.says jsonb not null default '{}'::jsonb
+condition_limits.id bigint not null identity a
+condition_limits.category bigint not null
+condition_limits.n integer not null
+condition_limits.limit_ text not null
+condition_limits.from_at timestamp with time zone not null
+condition_limits.until_at timestamp with time zone
 conditions.category bigint not null
 conditions.n integer not null
 conditions.text_zh text not null
@@ -199,6 +208,7 @@ duty_rules.valid_until date
 duty_rules.catalogue integer
 duty_rules.lead text not null default 'unit'::text
 duty_rules.owner bigint
+duty_rules.line bigint
 facts.id bigint not null identity a
 facts.tx xid8 not null default pg_current_xact_id()
 facts.case_id bigint not null
@@ -282,6 +292,47 @@ procedures.late_at timestamp with time zone
 procedures.ended_at timestamp with time zone
 procedures.hands bigint[] not null default '{}'::bigint[]
 procedures.said jsonb not null default '{}'::jsonb
+proposal_run_cases.run bigint not null
+proposal_run_cases.case_id bigint not null
+proposal_run_cases.tags text[] not null
+proposal_run_cases.late text[] not null
+proposal_run_cases.unit_before bigint
+proposal_run_cases.unit_after bigint
+proposal_run_cases.says jsonb
+proposal_run_joins.run bigint not null
+proposal_run_joins.report bigint not null
+proposal_run_joins.kind text not null
+proposal_run_joins.case_id bigint not null
+proposal_run_joins.before_case bigint
+proposal_run_joins.after_case bigint
+proposal_run_joins.metres double precision
+proposal_run_joins.hours double precision
+proposal_runs.id bigint not null identity d
+proposal_runs.proposal bigint not null
+proposal_runs.version integer not null
+proposal_runs.changes jsonb not null
+proposal_runs.since timestamp with time zone not null
+proposal_runs.until timestamp with time zone not null
+proposal_runs.state text not null
+proposal_runs.asked_by bigint
+proposal_runs.asked_at timestamp with time zone not null
+proposal_runs.beat_at timestamp with time zone
+proposal_runs.ended_at timestamp with time zone
+proposal_runs.done integer not null default 0
+proposal_runs.total integer not null default 0
+proposal_runs.result jsonb
+proposal_runs.problem text not null default ''::text
+proposals.id bigint not null identity d
+proposals.title text not null
+proposals.state text not null
+proposals.changes jsonb not null default '[]'::jsonb
+proposals.version integer not null default 1
+proposals.made_by bigint
+proposals.made_at timestamp with time zone not null
+proposals.starts_on date
+proposals.decided_by bigint
+proposals.reason text not null default ''::text
+proposals.rules jsonb not null default '{}'::jsonb
 readers.name text not null
 readers.tx xid8 not null default '0'::xid8
 readers.id bigint not null default 0
@@ -416,6 +467,8 @@ category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES
 category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
 category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
 city_facts: city_facts_pkey PRIMARY KEY (id)
+condition_limits: condition_limits_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
+condition_limits: condition_limits_pkey PRIMARY KEY (id)
 conditions: conditions_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
 conditions: conditions_n_check CHECK ((n >= 1))
 conditions: conditions_photo_rule_check CHECK ((photo_rule = ANY (ARRAY['none'::text, 'after'::text, 'before_and_after'::text])))
@@ -464,6 +517,26 @@ procedures: procedures_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 procedures: procedures_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'assist'::text, 'extension'::text, 'hold'::text, 'transfer'::text, 'dispute'::text, 'call'::text, 'supervision'::text, 'recheck'::text, 'appeal'::text])))
 procedures: procedures_pkey PRIMARY KEY (id)
 procedures: procedures_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
+proposal_run_cases: proposal_run_cases_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+proposal_run_cases: proposal_run_cases_pkey PRIMARY KEY (run, case_id)
+proposal_run_cases: proposal_run_cases_run_fkey FOREIGN KEY (run) REFERENCES proposal_runs(id) ON DELETE CASCADE
+proposal_run_joins: proposal_run_joins_after_case_fkey FOREIGN KEY (after_case) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_before_case_fkey FOREIGN KEY (before_case) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+proposal_run_joins: proposal_run_joins_kind_check CHECK ((kind = ANY (ARRAY['joins'::text, 'parts'::text, 'elsewhere'::text])))
+proposal_run_joins: proposal_run_joins_pkey PRIMARY KEY (run, report)
+proposal_run_joins: proposal_run_joins_report_fkey FOREIGN KEY (report) REFERENCES reports(id)
+proposal_run_joins: proposal_run_joins_run_fkey FOREIGN KEY (run) REFERENCES proposal_runs(id) ON DELETE CASCADE
+proposal_runs: proposal_runs_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES accounts(id)
+proposal_runs: proposal_runs_check CHECK ((until > since))
+proposal_runs: proposal_runs_pkey PRIMARY KEY (id)
+proposal_runs: proposal_runs_proposal_fkey FOREIGN KEY (proposal) REFERENCES proposals(id)
+proposal_runs: proposal_runs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text])))
+proposals: proposals_check CHECK (((state = 'draft'::text) = (starts_on IS NULL)))
+proposals: proposals_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES accounts(id)
+proposals: proposals_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
+proposals: proposals_pkey PRIMARY KEY (id)
+proposals: proposals_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'scheduled'::text, 'on'::text, 'off'::text])))
 readers: readers_pkey PRIMARY KEY (name)
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
@@ -546,6 +619,8 @@ CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree
 CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
 CREATE INDEX city_facts_kind ON public.city_facts USING btree (kind text_pattern_ops, id)
 CREATE UNIQUE INDEX city_facts_pkey ON public.city_facts USING btree (id)
+CREATE UNIQUE INDEX condition_limits_now ON public.condition_limits USING btree (category, n) WHERE (until_at IS NULL)
+CREATE UNIQUE INDEX condition_limits_pkey ON public.condition_limits USING btree (id)
 CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
 CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
@@ -553,6 +628,7 @@ CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
 CREATE INDEX facts_sent ON public.facts USING btree (at) WHERE (kind = ANY (ARRAY['case:dispatched'::text, 'case:returned'::text]))
+CREATE INDEX facts_when ON public.facts USING brin (at)
 CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
 CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
@@ -581,6 +657,14 @@ CREATE UNIQUE INDEX procedures_one_open ON public.procedures USING btree (case_i
 CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) WHERE (ended_at IS NULL)
 CREATE UNIQUE INDEX procedures_pkey ON public.procedures USING btree (id)
 CREATE INDEX procedures_unit ON public.procedures USING btree (unit) WHERE (ended_at IS NULL)
+CREATE UNIQUE INDEX proposal_run_cases_pkey ON public.proposal_run_cases USING btree (run, case_id)
+CREATE INDEX proposal_run_cases_tags ON public.proposal_run_cases USING btree (run, case_id) WHERE (tags <> '{}'::text[])
+CREATE UNIQUE INDEX proposal_run_joins_pkey ON public.proposal_run_joins USING btree (run, report)
+CREATE UNIQUE INDEX proposal_runs_pkey ON public.proposal_runs USING btree (id)
+CREATE INDEX proposal_runs_proposal ON public.proposal_runs USING btree (proposal, id DESC)
+CREATE INDEX proposal_runs_waiting ON public.proposal_runs USING btree (id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
+CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
+CREATE INDEX proposals_state ON public.proposals USING btree (state, starts_on)
 CREATE UNIQUE INDEX readers_pkey ON public.readers USING btree (name)
 CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
@@ -718,6 +802,18 @@ procedures: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
 procedures: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
    FROM cases c
   WHERE (c.id = procedures.case_id)))) check ()
+proposal_run_cases enabled t forced t
+proposal_run_cases: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+proposal_run_cases: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+proposal_run_cases: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = proposal_run_cases.case_id)))) check ()
+proposal_run_joins enabled t forced t
+proposal_run_joins: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
+proposal_run_joins: hub PERMISSIVE ALL to {"the hub"} using (true) check ()
+proposal_run_joins: staff PERMISSIVE ALL to {zhongshu_staff} using ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = proposal_run_joins.case_id)))) check ()
 reports enabled t forced t
 reports: city PERMISSIVE ALL to {zhongshu_city} using (true) check ()
 reports: hub PERMISSIVE ALL to {"the hub"} using (true) check ()

@@ -25,14 +25,15 @@ grant usage on schema public to zhongshu_staff, zhongshu_city;
 grant select, insert, update on cases, tasks, procedures to zhongshu_staff, zhongshu_city;
 grant select, insert on facts, photos to zhongshu_staff, zhongshu_city;
 grant select, update (case_id) on reports, photos to zhongshu_staff, zhongshu_city;
-grant select on contacts to zhongshu_staff, zhongshu_city;
+grant select on contacts, proposal_run_cases, proposal_run_joins to zhongshu_staff, zhongshu_city;
 grant usage on sequence case_id, report_id, procedures_id_seq to zhongshu_staff, zhongshu_city;
 
 -- The city's own data has no rows to hide; passwords, sessions and keys are not here.
 grant select on
     settings, levels, areas, units, catalogues, categories, conditions, category_map,
     calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
-    catalogue_terms, city_facts, same_rules, campaigns, campaign_cases
+    catalogue_terms, city_facts, same_rules, campaigns, campaign_cases,
+    condition_limits, proposals, proposal_runs
     to zhongshu_staff, zhongshu_city;
 grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang, disabled_at) on accounts to zhongshu_staff, zhongshu_city;
@@ -43,7 +44,8 @@ do $$
 declare walled text;
 begin
     foreach walled in array
-        array['cases', 'facts', 'tasks', 'procedures', 'photos', 'reports', 'contacts']
+        array['cases', 'facts', 'tasks', 'procedures', 'photos', 'reports', 'contacts',
+            'proposal_run_cases', 'proposal_run_joins']
     loop
         execute format('alter table %I enable row level security', walled);
         execute format('alter table %I force row level security', walled);
@@ -76,6 +78,10 @@ create policy staff on tasks to zhongshu_staff
 create policy staff on procedures to zhongshu_staff
     using (exists (select from cases c where c.id = case_id));
 create policy staff on photos to zhongshu_staff
+    using (exists (select from cases c where c.id = case_id));
+create policy staff on proposal_run_cases to zhongshu_staff
+    using (exists (select from cases c where c.id = case_id));
+create policy staff on proposal_run_joins to zhongshu_staff
     using (exists (select from cases c where c.id = case_id));
 -- The first fact of a case is written in one statement with it, which does not see it yet.
 create policy staff on facts to zhongshu_staff

@@ -30,6 +30,7 @@ from zhongshu.web.api import (
     notices,
     procedures,
     process,
+    proposals,
     reports,
     responsibility,
     same,
@@ -46,7 +47,9 @@ from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, w
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import process as process_pages
+from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
+from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
 
@@ -81,7 +84,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, cases, casework, field, process, assets, catalogue, same, notices, procedures,
-        responsibility, joint, campaigns, views, city,
+        responsibility, joint, campaigns, views, city, proposals,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -101,6 +104,8 @@ def create_app(hub: Hub) -> FastAPI:
         responsibility_pages,
         joint_pages,
         campaign_pages,
+        rule_pages,
+        proposal_pages,
         signin,
     ):
         app.include_router(part.router)

@@ -198,6 +198,10 @@ def _spell(context: Context, seconds: float) -> str:
 
 @pass_context
 def _in_words(context: Context, limit: str) -> str:
+    return in_words(limit, context["lang"])
+
+
+def in_words(limit: str, lang: Lang) -> str:
     """Return a limit such as 4wh in words; what is none as it stands."""
     try:
         read = parse_limit(str(limit))
@@ -205,7 +209,7 @@ def _in_words(context: Context, limit: str) -> str:
         return str(limit)
     amount = f"{read.amount.normalize():f}"
     text = LIMITS[f"{read.unit}1" if amount == "1" else read.unit]
-    return said(text, context["lang"]) % {"n": amount}
+    return said(text, lang) % {"n": amount}
 
 
 @pass_context

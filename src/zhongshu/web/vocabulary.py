@@ -290,6 +290,62 @@ MEASURES: Mapping[str, str] = {
     "overdue": N_("of them overdue"), "repeat": N_("of them repeated"),
     "left_out": N_("Left out: merged or not accepted"),
 }  # fmt: skip
+# what-if for rules
+SUBJECTS: Mapping[str, str] = {
+    "rule": N_("Duty rule"), "limit": N_("Limit of a category"), "stage": N_("Limit of a stage"),
+    "hours": N_("Work hours"), "day": N_("Day of the calendar"), "same": N_("The same matter"),
+}  # fmt: skip
+PROPOSALS: Mapping[str, str] = {
+    "draft": N_("draft"), "scheduled": N_("its day is set"), "on": N_("in force"),
+    "off": N_("switched off"),
+}  # fmt: skip
+RUN_STATES: Mapping[str, str] = {
+    "queued": N_("waiting"), "running": N_("running"), "done": N_("done"), "failed": N_("failed"),
+}  # fmt: skip
+DIFFERENCES: Mapping[str, str] = {
+    "moved": N_("to another unit"), "no_unit": N_("no unit any more"),
+    "found_unit": N_("a unit where there was none"), "auto": N_("dispatched by rule now"),
+    "by_hand": N_("dispatched by hand now"), "helpers": N_("other units assist"),
+    "barred": N_("its unit may not have it now"), "allowed": N_("its unit may have it now"),
+    "earlier": N_("deadline earlier"), "later": N_("deadline later"),
+    "late": N_("in time, would be late"), "in_time": N_("late, would be in time"),
+}  # fmt: skip
+JOINS: Mapping[str, str] = {
+    "joins": N_("would join another case"), "parts": N_("would be a case of its own"),
+    "elsewhere": N_("would join a different case"),
+}  # fmt: skip
+CITY_FACTS: Mapping[str, str] = {
+    "proposal:scheduled": N_("Day set for a proposal"),
+    "proposal:unscheduled": N_("Day of a proposal taken back"),
+    "proposal:switched_on": N_("Proposal switched on"),
+    "proposal:switched_off": N_("Proposal switched off"),
+    "proposal:not_switched_on": N_("Proposal could not be switched on"),
+    "same:set": N_("Rule for the same matter set by hand"),
+    "same:dropped": N_("Rule for the same matter taken back by hand"),
+}  # fmt: skip
+RULE_FIELDS: Mapping[str, str] = {
+    "category": N_("Category"), "area": N_("Area"), "owner": N_("Owner of the thing"),
+    "hours": N_("Hours"), "lead": N_("Who leads"), "unit": N_("Unit"),
+    "co_units": N_("Assisting units"), "forbidden": N_("Forbidden units"), "clause": N_("Clause"),
+    "priority": N_("Priority among equals"), "auto": N_("Dispatch by rule"),
+    "valid_until": N_("Until (not included)"), "limit": N_("Limit"), "periods": N_("Work periods"),
+    "days_off": N_("Days off"), "holidays_too": N_("Works through holidays"),
+    "kind": N_("Kind of day"), "name": N_("Called"), "zone": N_("Time zone"),
+}  # fmt: skip
+SAME_FIELDS: Mapping[str, str] = {
+    "metres": N_("Joins within"), "hours": N_("Joins up to"), "apart": N_("But not within"),
+    "least": N_("Least share of words"), "joins": N_("By itself"),
+    "near_metres": N_("Suggests within"), "near_hours": N_("Suggests up to"),
+    "words": N_("Weight of words"),
+}  # fmt: skip
+LEADS: Mapping[str, str] = {
+    "unit": N_("a unit of the city"), "owner": N_("the owner of the thing"),
+    "maintainer": N_("who maintains the thing"),
+}  # fmt: skip
+WEEKDAYS: Mapping[str, str] = {
+    "0": N_("Mon"), "1": N_("Tue"), "2": N_("Wed"), "3": N_("Thu"), "4": N_("Fri"),
+    "5": N_("Sat"), "6": N_("Sun"),
+}  # fmt: skip
 
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -303,4 +359,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "spoke": SPOKE, "ahead": AHEAD,
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
+    "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
+    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS}, "weekday": WEEKDAYS,
+    "same_field": SAME_FIELDS, "lead": LEADS,
 }  # fmt: skip

@@ -108,9 +108,12 @@ class SameRule:
 
 @dataclass(frozen=True)
 class SameRules:
-    """The book of rules by the beginning of a category's code; the longest beginning wins."""
+    """The book of rules by the beginning of a category's code; the longest beginning wins.
+    ``own`` are those among them that the city set.
+    """
 
     rules: Mapping[str, SameRule] = field(default_factory=dict[str, SameRule])
+    own: Mapping[str, SameRule] = field(default_factory=dict[str, SameRule])
 
     #: What things that move away, and come again as others, ask for: measured on cars parked
     #: where they may not (E-04 is the order of the street).
@@ -119,7 +122,11 @@ class SameRules:
     @classmethod
     def usual(cls, said: Mapping[str, SameRule] | None = None) -> SameRules:
         """Return the rules that ship with the hub, but for those ``said``."""
-        return cls({**cls.USUAL, **(said or {})})
+        return cls({**cls.USUAL, **(said or {})}, said or {})
+
+    def otherwise(self, code: str) -> SameRule:
+        """Return the rule that would hold for a beginning of a code, had the city set none."""
+        return self.usual({name: rule for name, rule in self.own.items() if name != code}).of(code)
 
     def of(self, code: str) -> SameRule:
         """Return the rule for a category's code; an unknown class has that for everything."""
@@ -134,6 +141,11 @@ class SameRules:
         """How far and how long back any rule may suggest: metres, hours."""
         every = list(self.rules.values()) or [_PLAIN]
         return max(r.near_metres for r in every), max(r.near_hours for r in every)
+
+    @property
+    def longest(self) -> float:
+        """How long back a report may join by itself, by any rule, in hours."""
+        return max((r.hours for r in self.rules.values() if r.joins), default=_PLAIN.hours)
 
 
 _PLAIN = SameRule()

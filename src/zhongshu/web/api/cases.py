@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -22,7 +20,7 @@ from zhongshu.flow.once import once
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
 from zhongshu.store.db import Tx
-from zhongshu.web import wanted
+from zhongshu.web import sheets, wanted
 from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.answer import answer
 from zhongshu.web.guard import Needs, TheHub
@@ -145,33 +143,7 @@ def export(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
 
 
 def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
-    yield "\ufeff"
-    header: list[str] | None = None
-    for case in _all(actor, asked, hub):
-        row = {name: cell(value) for name, value in browse.as_json(case, city).items()}
-        out = io.StringIO()
-        writer = csv.writer(out)
-        if header is None:
-            header = list(row)
-            writer.writerow(header)
-        writer.writerow(row.values())
-        yield out.getvalue()
-
-
-def cell(value: Any) -> str:
-    """Return a value for a cell; what a spreadsheet would run is made plain text."""
-    if isinstance(value, dict):
-        value = value.get("code", "")
-    text = "" if value is None else ",".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return sheets.lines(browse.as_json(case, city) for case in _all(actor, asked, hub))
 
 
 def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:

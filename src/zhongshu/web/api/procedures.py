@@ -18,9 +18,9 @@ from zhongshu.flow import browse
 from zhongshu.flow.city import City
 from zhongshu.store import procedures as store
 from zhongshu.web import wanted
-from zhongshu.web.api.cases import cell
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.problems import BadField
+from zhongshu.web.sheets import cell
 
 router = APIRouter(tags=["procedures"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]

@@ -20,9 +20,9 @@ from zhongshu.flow.candidates import Standing, ranking
 from zhongshu.flow.city import City
 from zhongshu.store.returns import BY
 from zhongshu.web import wanted
-from zhongshu.web.api.cases import cell
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.problems import BadField
+from zhongshu.web.sheets import cell
 
 router = APIRouter(tags=["responsibility"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -71,14 +71,14 @@ def duty_rules(hub: TheHub, _: CityReader) -> dict[str, Any]:
     """List the duty rules in the order they rank; `ranks` names what decides between two."""
     city = hub.city()
     return {
-        "ranks": RANKS, "rules": [rule_json(rule, city) for rule in city.rulebook.rules],
-        "idle": [rule_json(rule, city) for rule in city.idle_rules],
+        "ranks": RANKS, "rules": [rule_json(r, city) for r in city.rulebook.rules if not r.over(city.day)],
+        "idle": [rule_json(rule, city) for rule in city.idle_rules if not rule.over(city.day)],
     }  # fmt: skip
 
 
 def rule_json(rule: DutyRule, city: City) -> dict[str, Any]:
     return {
-        "id": rule.id, "category": rule.category,
+        "id": rule.id, "number": rule.number, "category": rule.category,
         "area": duties.area_code(city, rule.area) if rule.area else None,
         "owner": city.code_of(rule.owner) or None, "hours": spell_hours(rule.hours),
         "lead": city.code_of(rule.unit) or rule.lead,

@@ -103,11 +103,13 @@ def rules(hub: TheHub, _: Reader) -> list[dict[str, Any]]:
 
 
 @router.put("/same-rules")
-def set_rule(hub: TheHub, _: Writer, body: RuleIn) -> dict[str, Any]:
+def set_rule(hub: TheHub, actor: Writer, body: RuleIn) -> dict[str, Any]:
     """Set the rule for a beginning of a code; it holds from the next report on."""
     with hub.db.transaction() as tx:
         rule = changed_rule(tx, body)
-        same.set_rule(tx, hub.city(), body.category, rule, at=hub.clock())
+        same.set_rule(
+            tx, hub.city(), body.category, rule, by=actor.account, at=hub.clock()
+        )  # fmt: skip
     return {"category": body.category, "own": True, **asdict(rule)}
 
 
@@ -118,8 +120,8 @@ def changed_rule(tx: Tx, body: RuleIn) -> SameRule:
 
 
 @router.delete("/same-rules")
-def drop_rule(hub: TheHub, _: Writer, category: str = "") -> Response:
+def drop_rule(hub: TheHub, actor: Writer, category: str = "") -> Response:
     """Take a rule of the city's own back; what ships with the hub holds again."""
     with hub.db.transaction() as tx:
-        same.drop_rule(tx, category)
+        same.drop_rule(tx, category, by=actor.account, at=hub.clock())
     return Response(status_code=204)

@@ -33,7 +33,8 @@ def duty_rules(request: Request, hub: TheHub, _: CityReader) -> Response:
     rules = [
         rule
         for rule in sorted((*city.rulebook.rules, *city.idle_rules), key=lambda r: r.rank)
-        if (
+        if not rule.over(city.day)
+        and (
             not category or category.startswith(rule.category) or rule.category.startswith(category)
         )
         and (not unit or unit in _named(city, rule))

@@ -60,25 +60,25 @@ def rules(request: Request, hub: TheHub, _: Writer) -> Response:
 
 
 @router.post("/workshop/same")
-async def set_rule(request: Request, hub: TheHub, _: Writer) -> Response:
+async def set_rule(request: Request, hub: TheHub, actor: Writer) -> Response:
     """Set a rule from a form, or take it back; a refusal shows the page with the reason."""
     sent = {name: str(value) for name, value in (await request.form()).items()}
     try:
-        await asyncio.to_thread(_set, hub, sent)
+        await asyncio.to_thread(_set, hub, actor, sent)
     except Refused as refusal:
         return _rules(request, hub, refusal)
     return RedirectResponse("/workshop/same", 303)
 
 
-def _set(hub: Hub, sent: dict[str, str]) -> None:
-    category = sent.get("category", "")
+def _set(hub: Hub, actor: Actor, sent: dict[str, str]) -> None:
+    category, by, at = sent.get("category", ""), actor.account, hub.clock()
     with hub.db.transaction() as tx:
         if sent.get("drop"):
-            same.drop_rule(tx, category)
+            same.drop_rule(tx, category, by=by, at=at)
             return
         numbers = {name: _number(name, sent[name]) for name in BOUNDS if sent.get(name, "").strip()}
         body = RuleIn(category=category, joins=sent.get("joins") == "yes", **numbers)  # pyright: ignore[reportArgumentType] # names of BOUNDS
-        same.set_rule(tx, hub.city(), category, changed_rule(tx, body), at=hub.clock())
+        same.set_rule(tx, hub.city(), category, changed_rule(tx, body), by=by, at=at)
 
 
 def _number(field: str, text: str) -> float:

@@ -22,6 +22,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         N_("What can be wrong in the city, under which conditions it is filed, and how long each gives."),
     ),
     (
+        "/workshop/rules", N_("Rules"),
+        N_("Who is responsible, how long each step may take, and when work is done: try a change on last month before it holds."),
+    ),
+    (
         "/workshop/ladder", N_("The ladder"),
         N_("Who is told when a clock climbs, at which hours, and who would be told now and why."),
     ),
