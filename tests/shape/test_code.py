@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def test_every_module_says_what_it_is_for_and_is_not_too_long(path: Path) -> Non
 def test_every_text_has_its_chinese() -> None:
     missing = [text for text in msgids() if said(text, "zh") == text]
     assert missing == []
+
+
+def test_no_text_is_translated_twice() -> None:
+    text = (ROOT / "src/zhongshu/web/locale/zh_Hans.po").read_text(encoding="utf-8")
+    ids = re.findall(r'(?m)^msgid "(.+)"$', text)
+    assert [one for one, n in Counter(ids).items() if n > 1] == []
 
 
 def test_translations_keep_their_blanks() -> None:

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import tomllib
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -164,6 +165,13 @@ def test_the_map_places_every_module_and_names_none_that_is_gone() -> None:
         if path.name not in ("__init__.py", "__main__.py")
     }
     assert modules - named == set(), "place them in docs/map.md"
+    rows = re.findall(r"(?m)^\| (`[^|]+`) \|", text)
+    assert sorted(rows) == sorted(set(rows))
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = next(
+        c for c in layers["tool"]["importlinter"]["contracts"] if c.get("containers") == ["zhongshu.core"]
+    )  # fmt: skip
+    assert " > ".join(contract["layers"]) in " ".join(text.split()), "draw the order of the core"
     gone = [
         path
         for path in named
