@@ -137,9 +137,9 @@ def test_back_at_the_unit_that_returned_it_another_condition_starts_its_clock_an
     back = Form(reason="不是", clause="三")
     case = acts.act(tx, city, case, Act.RETURN, by=HANA, at=NOW + timedelta(hours=1), form=back)
     later = NOW + timedelta(hours=2)
-    same = acts.dispatched(city, case, _work(city, case, later), later)
+    same = city.dispatched(case, _work(city, case, later), later)
     other = replace(case, condition=3)
-    anew = acts.dispatched(city, other, _work(city, other, later), later)
+    anew = city.dispatched(other, _work(city, other, later), later)
     handle = {kind: by_kind(sets["clocks"], ClockKind.HANDLE) for kind, sets in (("same", same), ("anew", anew))}  # fmt: skip
     assert handle["same"] is not None
     assert handle["anew"] is not None

@@ -63,6 +63,8 @@ def next_act(
         case Stage.CLOSED if chance < 0.4 and case.solved is None:
             solved = bool(rng.random() < 0.86)
             return Act.RATE, A_REPORTER, Form(solved=solved, satisfied=int(rng.integers(3, 6) if solved else rng.integers(1, 4)))  # fmt: skip
+        case Stage.CLOSED if case.solved is False and chance < 0.5:
+            return Act.REOPEN, A_REPORTER, Form(reason="现场看还是老样子，没有解决")
         case _:
             return None
 
