@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from PIL import ExifTags, Image
 
 from tests.factories import NOW
 from tests.photos import jpeg, shot
-from zhongshu.core.cases import Case, Stage
+from zhongshu.core.cases import Act, Case, Stage
 from zhongshu.core.cases.evidence import (
     CLOCKS_APART,
     TAKEN_IN,
@@ -33,6 +34,7 @@ from zhongshu.core.cases.evidence import (
     fits,
     judged,
     step_of,
+    step_with,
     wanting,
 )
 from zhongshu.core.catalogue import PhotoRule
@@ -54,6 +56,25 @@ HERE = (113.01, 34.03)
 def found(step: PhotoStep = AFTER, *, seen: tuple[Seen, ...] = (), case: Case = CASE, **camera: Any) -> Judged:  # fmt: skip
     camera = {"taken": NOW + timedelta(hours=4), "place": HERE, **camera}
     return judged(shot(step, **camera), case, at=AT, zone=SHANGHAI, most_m=100, seen=seen)
+
+
+def test_what_a_device_says_beside_a_photo_stands_in_for_marks_it_took_out() -> None:
+    plain = shot(AFTER)
+    beside = replace(plain, taken_at=NOW + timedelta(hours=4), metres=640)
+    kept = judged(beside, CASE, at=AT, zone=SHANGHAI, most_m=100, seen=())
+    assert (kept.camera_at, kept.metres) == (NOW + timedelta(hours=4), 640)
+    assert kept.findings == (Finding.FAR,)
+    # Where the picture has marks, they count; a case without a place has no distance.
+    marked = replace(shot(AFTER, taken=NOW, place=HERE), taken_at=AT, metres=5000)
+    assert judged(marked, CASE, at=AT, zone=SHANGHAI, most_m=100, seen=()).metres == 0
+    placeless = replace(CASE, lon=None, lat=None)
+    assert judged(beside, placeless, at=AT, zone=SHANGHAI, most_m=100, seen=()).metres is None
+
+
+def test_what_a_photo_shows_that_comes_with_an_act() -> None:
+    assert {act: step_with(act) for act in Act if step_with(act) is not PhotoStep.NOTE} == {
+        Act.HANDLE: AFTER, Act.PASS: CHECK, Act.FAIL: CHECK
+    }  # fmt: skip
 
 
 # ── what a camera says ───────────────────────────────────────────────────────────────

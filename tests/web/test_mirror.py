@@ -25,6 +25,7 @@ from zhongshu.core.indicators import INDICATORS
 from zhongshu.flow import lottery, setup
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
+from zhongshu.store import cases
 from zhongshu.store.db import Database, Tx
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
@@ -92,6 +93,22 @@ def test_every_number_of_the_interface_opens_exactly_its_cases(client: TestClien
             assert len(got(client, path)["items"]) == count, path
             asked += 1
     assert asked > 100
+
+
+def test_with_the_first_wall_gone_the_figures_are_still_of_what_is_in_sight(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nora = {"Authorization": "Bearer zs_nora"}
+    received = f"/api/v1/indicators/filing/cases?{WEEK}&part=denominator"
+    with client.app.state.hub.db.transaction() as tx:  # type: ignore[attr-defined]
+        tx.execute("update cases set area_code = 0 where id = (select min(id) from cases)")
+    key_for(client.app.state.hub.db, "nora")  # type: ignore[attr-defined]
+    before = client.get(received, headers=nora).json()["items"]
+    monkeypatch.setattr(cases, "_covered", lambda *_: None)
+    after = client.get(received, headers=nora).json()["items"]
+    every = client.get(received).json()["items"]
+    assert [one["case"] for one in after] == [one["case"] for one in before]
+    assert len(before) < len(every)
 
 
 def test_the_figures_are_those_of_the_week(client: TestClient) -> None:
