@@ -77,7 +77,7 @@ def build(
     for kind, shape in made.backdrops.items():
         store.set_backdrop(tx, kind, shape)
     said("calling the offices together")
-    catalogues.add(tx, default_catalogue())
+    catalogues.add(tx, honesty.asking(default_catalogue()))
     store.add_calendar_days(tx, china(range(2026, 2028)))
     by_kind = _by_kind(store.areas(tx))
     streets = by_kind["subdistrict"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import ExifTags, Image, ImageDraw
 from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.cases.evidence import PhotoStep, Shot
+from zhongshu.core.catalogue import Catalogue, PhotoRule
 from zhongshu.core.facts import By, Fact, Kind
 from zhongshu.core.pictures import clean
 from zhongshu.core.procedures import Move, ProcedureKind
@@ -26,7 +28,21 @@ from zhongshu.store.db import Tx
 #: A case worked on anew is closed again before the lots of its first closing are drawn, or
 #: stays open: what a lot opens must not come before what happened earlier.
 _SOON = timedelta(days=5)
+#: Street lamps.
+LAMPS = "C-01-37"
 _FOUND = ((Move.CONFIRM, 0.88), (Move.DENY, 0.08), (Move.UNABLE, 0.04))
+
+
+def asking(whole: Catalogue) -> Catalogue:
+    """Let the street lamps of a catalogue ask for photos from before and after the work."""
+    return replace(
+        whole,
+        categories=tuple(
+            replace(c, conditions=tuple(replace(k, photos=PhotoRule.BEFORE_AFTER) for k in c.conditions))
+            if c.code == LAMPS else c
+            for c in whole.categories
+        ),
+    )  # fmt: skip
 
 
 def again(lately: Sequence[Case], at: datetime, rng: np.random.Generator) -> Case | None:
@@ -82,27 +98,43 @@ def _rechecked(
 
 def photos(tx: Tx, city: City, crew: Mapping[str, AccountId], *, now: datetime) -> None:
     """Report some street lamps as mended with photos, a few of which do not fit."""
-    lamps = city.catalogue.by_code("C-01-37")
+    lamps = city.catalogue.by_code(LAMPS)
     assert lamps is not None
     working = Filter(stages=frozenset({Stage.IN_HAND}), categories=frozenset({lamps.id}))
     found = cases.page(tx, EVERYTHING, working, order=Order.NEWEST, after=None, limit=9)
     for n, case in enumerate(found):
-        if case.lon is None or case.lat is None or case.dispatched_at is None:
-            continue
-        began = case.dispatched_at + (now - case.dispatched_at) / 3
         aside = 0.0065 if n % 4 == 1 else 0.0002  # one of four stood somewhere else
         early = timedelta(days=20) if n % 4 == 2 else timedelta()  # … or brought an old picture
-        before = _photo(case, began, lit=False, seed=n, aside=0.0002)
-        after = _photo(case, now - timedelta(minutes=20) - early, lit=True, seed=n, aside=aside)
-        shots = (
-            Shot(step=PhotoStep.BEFORE, picture=clean(before, name="before.jpg")),
-            Shot(step=PhotoStep.AFTER, picture=clean(after, name="after.jpg")),
-        )
-        form = Form(outcome=Outcome.SOLVED, note="已更换灯具", photos=shots)
+        form = Form(
+            outcome=Outcome.SOLVED, note="已更换灯具",
+            photos=_shots(case, now=now, aside=aside, early=early),
+        )  # fmt: skip
         try:
             acts.act(tx, city, case.id, Act.HANDLE, by=By(account=crew["handler"]), at=now, form=form)  # fmt: skip
         except Refused:  # on hold, or waiting for others
             continue
+
+
+def brought(city: City, case: Case, form: Form, *, now: datetime) -> Form:
+    """Return a form with the photos that calling the case solved asks for."""
+    if form.outcome is not Outcome.SOLVED or city.photo_rule(case) is PhotoRule.NONE:
+        return form
+    return replace(form, photos=_shots(case, now=now))
+
+
+def _shots(
+    case: Case, *, now: datetime, aside: float = 0.0002, early: timedelta = timedelta()
+) -> tuple[Shot, ...]:  # fmt: skip
+    """Return a lamp before and after, no two of them alike."""
+    began = case.dispatched_at or case.reported_at
+    seed = 1000 * case.id + case.version
+    before = _photo(case, began + (now - began) / 3, lit=False, seed=seed, aside=0.0002)
+    taken = max(now - timedelta(minutes=20), began) - early
+    after = _photo(case, taken, lit=True, seed=seed, aside=aside)
+    return (
+        Shot(step=PhotoStep.BEFORE, picture=clean(before, name="before.jpg")),
+        Shot(step=PhotoStep.AFTER, picture=clean(after, name="after.jpg")),
+    )
 
 
 def _photo(case: Case, taken: datetime, *, lit: bool, seed: int, aside: float) -> bytes:

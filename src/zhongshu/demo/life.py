@@ -14,6 +14,7 @@ from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.facts import A_REPORTER, By
 from zhongshu.core.values import AccountId, Refused
+from zhongshu.demo import honesty
 from zhongshu.demo.voices import SOURCE, Crowd
 from zhongshu.flow import acts, climbing
 from zhongshu.flow.acts import Form
@@ -91,6 +92,7 @@ def tick(
             if step is not None:
                 act, by, form = step
                 if acts.hindered(case, act) is None:
+                    form = honesty.brought(city, case, form, now=now)
                     acts.act(tx, city, case.id, act, by=by, at=now, form=form)
     climbing.climb(tx, at=now)
 
