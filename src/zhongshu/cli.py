@@ -7,19 +7,14 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn
-from rich.progress import Progress as RichProgress
 
-from zhongshu import jobs, main
+from zhongshu import jobs, main, proofs
 from zhongshu.core import mining
 from zhongshu.core.access import Duty
 from zhongshu.core.cases import figures
@@ -28,7 +23,7 @@ from zhongshu.core.cases.measuring import replayed, truth
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, past, read_mapping
-from zhongshu.core.values import Name, Refused
+from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.people import SIGN_INS
 from zhongshu.flow import assets, catalogue, duties, history, same
@@ -37,10 +32,10 @@ from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
 from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
-from zhongshu.flow.verify import ledger
 from zhongshu.link import checks, eventlogs, holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
+from zhongshu.terminal import bar, database, out, refusals
 from zhongshu.web.hub import Hub
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -50,19 +45,8 @@ imports = typer.Typer(
 app.add_typer(imports, name="import")
 measures = typer.Typer(no_args_is_help=True, help="Measure the hub's rules on a past.")
 app.add_typer(measures, name="measure")
-out = Console(stderr=True, highlight=False)
-
-
-@contextmanager
-def refusals() -> Generator[None]:
-    """Say a refusal in two lines instead of a traceback."""
-    try:
-        yield
-    except Refused as refusal:
-        out.print(f"[red]✕[/red] {refusal}")
-        if refusal.advice:
-            out.print(f"  → {refusal.advice}")
-        raise typer.Exit(1) from None
+app.command("verify")(proofs.verify)
+app.add_typer(proofs.lots, name="lottery")
 
 
 @app.command()
@@ -92,7 +76,7 @@ def setup(
     zone: Annotated[str, typer.Option(help="Its IANA time zone.")] = "Asia/Shanghai",
 ) -> None:
     """Name the city, and give it the usual levels, the default catalogue and holidays."""
-    with refusals(), _database() as db, db.transaction() as tx:
+    with refusals(), database() as db, db.transaction() as tx:
         setup_flow.begin(
             tx, Name(name_zh, name_en), zone=zone, catalogue=demo_build.default_catalogue(),
             days=holidays.china(range(2024, 2028)) if zone == "Asia/Shanghai" else {},
@@ -117,7 +101,7 @@ def import_areas(
     table, areas known only by their codes. Nothing is silently dropped.
     """
     columns = Columns(code=code, name_zh=name_zh, name_en=name_en, parent=parent)
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         if file.suffix.lower() in (".csv", ".parquet", ".xlsx"):
             reading = read_table(tables.rows(file, only=only), kind=level, columns=columns)
         else:
@@ -153,18 +137,18 @@ def import_assets(
     """Import things of the city from GeoJSON or a table: code, category, name_zh, name_en, lon,
     lat, owner, maintainer, state, surveyed. The same file twice adds nothing.
     """
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         with db.transaction() as tx:
             city = load(tx, at=main.clock())
         named = dict(pair.split("=", 1) for pair in column or () if "=" in pair)
         total, declared, batches = tables.numbered(file, named)
         refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-assets.csv")
-        with _bar() as bar:
-            task = bar.add_task(file.name, total=total)
+        with bar() as shown:
+            task = shown.add_task(file.name, total=total)
             tally = assets.run(
                 db, city, batches, crs=crs or declared or "",
                 rejects=lambda bad: refused.add(tables.frame(bad)),
-                progress=lambda n: bar.advance(task, n),
+                progress=lambda n: shown.advance(task, n),
             )  # fmt: skip
     out.print(
         f"rows read {tally.read:,} = new {tally.new:,} + changed {tally.changed:,} + already there"
@@ -179,7 +163,7 @@ def import_units(file: Path) -> None:
     """Import units and their duties: CSV with code, name_zh, name_en, parent, phone,
     categories (codes or beginnings, separated by ;), area (a code).
     """
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         table = tables.open_table(file)
         with db.transaction() as tx:
             new, known, bad = setup_flow.add_units(tx, table.lazy.collect().to_dicts())
@@ -194,7 +178,7 @@ def import_duty_rules(file: Path) -> None:
     or maintainer), co_units, forbidden, clause, priority, auto, valid_from, valid_until. A row
     with an id changes that rule; the same file twice adds nothing.
     """
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         rows = tables.open_table(file).lazy.collect().to_dicts()
         with db.transaction() as tx:
             told = duties.bring_in(tx, load(tx, at=main.clock()), rows)
@@ -228,7 +212,7 @@ def import_catalogue(
     """Import a new version of the catalogue from Excel, CSV or Parquet: one row for each filing
     condition. A row that cannot be read is named and left out.
     """
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         sheet = sheets.open_sheet(file)
         columns = dict(pair.split("=", 1) for pair in column or () if "=" in pair)
         with db.transaction() as tx:
@@ -272,7 +256,7 @@ def import_cases(
     rejects: Annotated[Path | None, typer.Option(help="Where refused rows go.")] = None,
 ) -> None:
     """Import a past: a table of requests, through a mapping written once per source."""
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         read = read_mapping(tables.mapping_text(mapping))
         table = tables.open_table(file)
         check_columns(read, table.columns)
@@ -282,11 +266,11 @@ def import_cases(
         with db.transaction() as tx:
             city = load(tx, at=main.clock())
         refused = tables.Rejects(rejects or Path("rejects") / f"{file.stem}-{read.source}.csv")
-        with _bar() as bar:
-            task = bar.add_task(file.name, total=table.rows)
+        with bar() as shown:
+            task = shown.add_task(file.name, total=table.rows)
             account = history.run(
                 db, city, read, table.batches(), file=str(file), now=main.clock(),
-                rejects=refused.add, progress=lambda n: bar.advance(task, n),
+                rejects=refused.add, progress=lambda n: shown.advance(task, n),
             )  # fmt: skip
     out.print(
         f"rows read {account.read:,} = new {account.made:,} + already there {account.known:,}"
@@ -350,7 +334,7 @@ def replay(
 ) -> None:
     """Play a past again through the live door, in its own rhythm."""
     order = Order.PAUSE if pause else Order.RUN if resume else Order.STOP if stop else None
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         if order is not None:
             with db.transaction() as tx:
                 replaying.command(tx, order)
@@ -368,12 +352,12 @@ def _replay(db: Database, file: Path, mapping: Mapping, speed: float) -> None:
         history.add_local_categories(tx, load(tx, at=main.clock()), mapping.local)
     hub = Hub(db=db, clock=main.clock, random=secrets.token_bytes, key=main.vault_key(main.folder(Settings.read())))  # fmt: skip
     past = replaying.events(normalise(f, mapping, now=main.clock()).good for f in table.batches())
-    with _bar() as bar:
-        task = bar.add_task("replay", total=len(past))
+    with bar() as shown:
+        task = shown.add_task("replay", total=len(past))
         done = replaying.play(
             db, hub.city, mapping, past, speed=speed, clock=main.clock, wait=time.sleep,
             random=secrets.token_bytes, key=hub.key,
-            progress=lambda d, at: bar.update(task, completed=d.reports + d.closed + d.left + d.refused, description=f"{at:%Y-%m-%d %H:%M}"),
+            progress=lambda d, at: shown.update(task, completed=d.reports + d.closed + d.left + d.refused, description=f"{at:%Y-%m-%d %H:%M}"),
         )  # fmt: skip
     out.print(
         f"[green]✓[/green] {done.reports} reports, {done.closed} closed, {done.left} left to people, {done.refused} refused"
@@ -388,7 +372,7 @@ def export(
     """Write all cases, or the duty rules, to a Parquet or CSV file."""
     if what not in ("cases", "duty-rules"):
         raise typer.BadParameter("--what is cases or duty-rules")
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         with db.transaction() as tx:
             city = load(tx, at=main.clock())
             rules = duties.rows(tx, city) if what == "duty-rules" else []
@@ -405,7 +389,7 @@ def export_catalogue(
     lang: Annotated[str, typer.Option(help="Headers in zh or en.")] = "zh",
 ) -> None:
     """Write a version of the catalogue to an Excel or CSV file that can be imported again."""
-    with refusals(), _database() as db:
+    with refusals(), database() as db:
         with db.transaction() as tx:
             number = version or load(tx, at=main.clock()).catalogue.version
             found = catalogue.content(tx, number)
@@ -441,24 +425,19 @@ def mine(
     )
 
 
-@app.command()
-def verify() -> None:
-    """Fold the facts of every case, and name each whose row says something else."""
-    with refusals(), _database() as db, _bar() as bar:
-        task = bar.add_task("ledger", total=None)
-        wrong = list(ledger(db, progress=lambda n: bar.advance(task, n)))
-    for difference in wrong:
-        out.print(f"  [red]{difference.number}[/red]: {', '.join(difference.fields)}")
-    if wrong:
-        raise typer.Exit(1)
-    out.print("[green]✓[/green] every case is what its facts say")
+@app.command("set")
+def choose(name: str, value: str) -> None:
+    """Set one of the city's choices: photo_rule, photo_metres, lottery.7, lottery.30."""
+    with refusals(), database() as db, db.transaction() as tx:
+        setup_flow.choose(tx, name, value)
+    out.print(f"[green]✓[/green] {name} = {value}")
 
 
 @app.command()
 def key(login: str, duty: str = "machine") -> None:
     """Make an API key for another system; it is shown this once."""
     token = f"zs_{secrets.token_urlsafe(32)}"
-    with refusals(), _database() as db, db.transaction() as tx:
+    with refusals(), database() as db, db.transaction() as tx:
         setup_flow.add_machine(tx, login, Duty(duty), token_hash(token.encode()), at=main.clock())
     typer.echo(token)
 
@@ -467,7 +446,7 @@ def key(login: str, duty: str = "machine") -> None:
 def account(login: str, name: str, duty: str, area: str = "", unit: str = "") -> None:
     """Make an account with a post; its password is asked for."""
     password = typer.prompt("password", hide_input=True, confirmation_prompt=True)
-    with refusals(), _database() as db, db.transaction() as tx:
+    with refusals(), database() as db, db.transaction() as tx:
         setup_flow.add_account(
             tx, login=login, name=name, password=password, duty=Duty(duty), area=area, unit=unit,
             at=main.clock(),
@@ -494,16 +473,6 @@ def doctor() -> None:
     raise typer.Exit(1 if bad else 0)
 
 
-@contextmanager
-def _database() -> Generator[Database]:
-    with main.database(Settings.read()) as url, Database(url, size=6) as db:
-        yield db
-
-
-def _bar() -> RichProgress:
-    return RichProgress(*RichProgress.get_default_columns(), MofNCompleteColumn(), console=out)
-
-
 def _serve(*, demo: bool) -> None:
     _logs()
     settings = Settings.read()
@@ -514,7 +483,7 @@ def _serve(*, demo: bool) -> None:
             _build_demo(hub, settings)
             if not demo_build.enliven(hub.db, hub.city, stop=stop, clock=main.clock, random=secrets.token_bytes, key=hub.key):  # fmt: skip
                 out.print("this database holds another city: no demo life is added to it")
-        jobs.run(hub.db, hub.city, clock=main.clock, stop=stop)
+        jobs.run(hub.db, hub.city, clock=main.clock, key=hub.key, stop=stop)
         out.print(
             f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
             " Ctrl-C stops."

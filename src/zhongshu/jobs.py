@@ -1,5 +1,5 @@
 """Work that nobody waits for: deadlines that pass, people to be told, what has had its time,
-rule proposals that are run over a past or whose day has come.
+rule proposals that are run over a past or whose day has come, lots that are drawn.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -20,6 +20,7 @@ from zhongshu.flow import (
     climbing,
     contacts,
     ladder,
+    lottery,
     notices,
     once,
     proceedings,
@@ -38,6 +39,8 @@ ERASING_EVERY_S = 3600.0
 LETTING_GO_EVERY_S = 120.0
 RUNS_EVERY_S = 1.0
 DAYS_EVERY_S = 30.0
+#: The lottery's work is of a day; asking often only makes a hub that was away catch up soon.
+LOTTERY_EVERY_S = 600.0
 
 
 def run(
@@ -45,6 +48,7 @@ def run(
     city: Callable[[], City],
     *,
     clock: Callable[[], datetime],
+    key: bytes,
     stop: threading.Event,
 ) -> list[threading.Thread]:
     """Start the loops; they end soon after ``stop`` is set."""
@@ -56,6 +60,7 @@ def run(
         (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
         (RUNS_EVERY_S, lambda: runs(db, city, clock)),
         (DAYS_EVERY_S, lambda: _days(db, city, clock)),
+        (LOTTERY_EVERY_S, lambda: lots(db, city, key, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -149,3 +154,15 @@ def runs(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) 
 def _days(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         proposals.come(tx, city(), at=clock())
+
+
+def lots(db: Database, city: Callable[[], City], key: bytes, clock: Callable[[], datetime]) -> None:
+    """Fix the seeds of the days to come, and draw every day that is due, each in its own
+    transaction: what was cut off is done wholly the next time.
+    """
+    with db.transaction() as tx:
+        lottery.promise(tx, city(), key=key, at=clock())
+    more = True
+    while more:
+        with db.transaction() as tx:
+            more = lottery.draw(tx, city(), key=key, at=clock()) is not None

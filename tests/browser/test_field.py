@@ -95,6 +95,7 @@ def hub(server: str, template: str) -> Iterator[Hub]:
         tx.execute("insert into posts (duty, name_zh, area) select 'grid_worker', '网格员', id from areas where code = 'N'")  # fmt: skip
         tx.execute("insert into tenures (post, account, held_from) select p.id, a.id, '2020-01-01' from posts p, accounts a where p.duty = 'grid_worker' and a.login = 'wei'")  # fmt: skip
         tx.execute("update tenures set held_from = '2020-01-01'")
+        setup.choose(tx, "photo_rule", "after")
     folder = Path(tempfile.mkdtemp(prefix="zhongshu-field-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -278,6 +279,52 @@ def test_a_day_without_net_arrives_whole_and_once(hub: Hub, phone) -> None:
     assert hub.kinds(number).count("case:handled") == 1
     assert hub.ask("select count(*) from reports")[0][0] == reports + 1
     assert len(hub.ask("select id from photos")) == 2
+
+
+def test_before_and_after_go_out_in_order_and_the_distance_without_the_place(
+    hub: Hub, phone
+) -> None:
+    """Both photos are asked for, taken without net, and the acts after them know of them."""
+    with psycopg.connect(hub.conninfo) as tx:
+        setup.choose(tx, "photo_rule", "before_and_after")
+    number = hub.dispatched(13)
+    hub.post(f"/cases/{number}/acts/accept")
+    hana = phone("hana")
+    hana.taken()
+    page = hana.page
+    hana.context.set_offline(True)
+    hana.open(f"/m/{number}")
+    handle = page.locator("form[data-act=handle]")
+    handle.locator("button.big").click()
+    expect(handle.locator("[data-wrong]")).to_contain_text("需要处置前照片")
+    page.locator("#before-form [data-measure]").check()
+    hana.photo("#before", "#112233")
+    expect(page.locator("#before-form [data-measured]")).to_contain_text(re.compile(r"\d+米"))
+    page.click("text=保存照片")
+    expect(page.locator("#notes")).to_contain_text("处置前照片: 等待网络")
+    hana.open(f"/m/{number}")
+    handle.locator("button.big").click()
+    expect(handle.locator("[data-wrong]")).to_contain_text("需要处置后照片")
+    hana.photo("form[data-act=handle] input[type=file]", "#332211")  # the box is remembered
+    handle.locator("button.big").click()
+    page.wait_for_url("**/m")
+    bodies: list[str] = []
+    page.on("request", lambda r: bodies.append(r.post_data or "") if r.method == "POST" else None)
+    hana.context.set_offline(False)
+    hana.all_sent()
+    assert hub.kinds(number)[-2:] == ["case:pictured", "case:handled"]
+    rows = hub.ask("select p.step, p.metres, p.camera_at is not null, p.findings from photos p join cases c on c.id = p.case_id where c.number = %s order by p.id", number)  # fmt: skip
+    assert [row[0] for row in rows] == ["before", "after"]
+    for _, metres, timed, findings in rows:
+        assert timed
+        assert metres is not None
+        assert "no_place" not in findings
+    said = " ".join(bodies)
+    assert "metres" in said
+    assert str(HERE["longitude"]) not in said
+    assert str(HERE["latitude"]) not in said
+    with psycopg.connect(hub.conninfo) as tx:
+        setup.choose(tx, "photo_rule", "after")
 
 
 def test_photos_leave_the_device_small_and_with_nothing_hidden(hub: Hub, phone) -> None:

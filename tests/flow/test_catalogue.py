@@ -21,7 +21,7 @@ from zhongshu.core.catalogue import Category, PhotoRule
 from zhongshu.core.catalogue_table import fingerprint, read_rows, rows_of
 from zhongshu.core.catalogue_versions import NoCategories, PastDay, VersionMoved, VersionState
 from zhongshu.core.dispatch import DutyRule
-from zhongshu.flow import acts, catalogue
+from zhongshu.flow import acts, catalogue, setup
 from zhongshu.flow.acts import Form, NoSuchCondition
 from zhongshu.flow.catalogue import CodeTaken, EditedSince, Hand, NoOldCode, NothingRead
 from zhongshu.flow.city import City, load
@@ -100,6 +100,20 @@ def test_without_a_choice_the_first_condition_that_fits_the_hazard_gives_the_lim
     assert (raised[0], raised[1].photos) == (1, PhotoRule.BEFORE_AFTER)
 
 
+def test_a_condition_says_which_photos_it_asks_for_and_the_city_where_it_asks_for_none(
+    tx: Tx,
+) -> None:
+    city = several(tx)
+    case = sent(tx, city, category="C-01-37")
+    hazard, cracked = replace(case, hazard=True), replace(case, condition=3)
+    asked = [city.photo_rule(c) for c in (case, hazard, cracked)]
+    assert asked == [PhotoRule.AFTER, PhotoRule.BEFORE_AFTER, PhotoRule.NONE]
+    setup.choose(tx, "photo_rule", "before_and_after")
+    city = on(TODAY, tx)
+    asked = [city.photo_rule(c) for c in (case, hazard, cracked)]
+    assert asked == [PhotoRule.AFTER, PhotoRule.BEFORE_AFTER, PhotoRule.BEFORE_AFTER]
+
+
 def test_a_dispatcher_chooses_the_condition_and_the_work_has_its_limit(tx: Tx) -> None:
     city = several(tx)
     case = sent(tx, city, category="C-01-37")
@@ -137,9 +151,9 @@ def test_back_at_the_unit_that_returned_it_another_condition_starts_its_clock_an
     back = Form(reason="不是", clause="三")
     case = acts.act(tx, city, case, Act.RETURN, by=HANA, at=NOW + timedelta(hours=1), form=back)
     later = NOW + timedelta(hours=2)
-    same = acts.dispatched(city, case, _work(city, case, later), later)
+    same = city.dispatched(case, _work(city, case, later), later)
     other = replace(case, condition=3)
-    anew = acts.dispatched(city, other, _work(city, other, later), later)
+    anew = city.dispatched(other, _work(city, other, later), later)
     handle = {kind: by_kind(sets["clocks"], ClockKind.HANDLE) for kind, sets in (("same", same), ("anew", anew))}  # fmt: skip
     assert handle["same"] is not None
     assert handle["anew"] is not None

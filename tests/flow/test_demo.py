@@ -158,6 +158,22 @@ def test_the_city_is_in_the_middle_of_more_than_sunny_cases(demo: Database) -> N
     assert rows(demo, "select state from campaigns") == [("running",)]
 
 
+def test_what_was_closed_is_looked_at_again_and_photos_are_there_to_be_judged(
+    demo: Database,
+) -> None:
+    steps = dict(rows(demo, "select step, count(*) from photos group by step"))
+    assert steps["before"] == steps["after"] >= 3
+    findings = {f for (each,) in rows(demo, "select findings from photos") for f in each}
+    assert {"far", "early"} <= findings
+    (drawn, lost), = rows(demo, "select count(*) filter (where seed is not null), count(*) filter (where lost_at is not null) from lotteries")  # fmt: skip
+    assert drawn > 15
+    assert lost == 0
+    states = {s for (s,) in rows(demo, "select state from procedures where kind = 'recheck'")}
+    assert {"good", "not_good"} <= states
+    ((reopened, again),) = rows(demo, "select count(*) filter (where kind = 'case:reopened'), (select count(*) from cases where repeat_of is not null) from facts")  # fmt: skip
+    assert min(reopened, again) > 20
+
+
 def test_a_city_that_is_there_is_left_alone(demo: Database) -> None:
     counts = (
         "select (select count(*) from areas), (select count(*) from cases),"

@@ -4,8 +4,9 @@
 
 `time` is a moment in the city (`2026-11-27 17:30`), a wait (`+2h`, `+15m`, `+3d`) or empty.
 `does` is an act with its fields (`return reason=… clause=…`), `report TEXT at=LON,LAT`,
-`begin KIND field=…`, `KIND MOVE field=…`, `wait` (only time passes) or, for the reporter,
-`rate` and `reopen`. `then` lists what must hold after: `stage=filed; unit=U1; refused=409`.
+`begin KIND field=…`, `KIND MOVE field=…`, `wait` (only time passes), `photo STEP at=… taken=…
+shade=…`, `choose NAME VALUE` for the city, `promise` and `draw` for the lottery or, for the
+reporter, `rate` and `reopen`. `then` lists what must hold after: `stage=filed; unit=U1; refused=409`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -10,10 +11,12 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from tests.factories import KEY, NOW, same_random
+from tests.photos import jpeg
 from tests.scenarios.book import ZONE, Scenario, Step
+from zhongshu import jobs
 from zhongshu.core.cases import Period
 from zhongshu.core.dispatch import DutyRule, Lead
-from zhongshu.flow import assets, climbing, ladder, notices, proceedings, signin
+from zhongshu.flow import assets, climbing, ladder, notices, proceedings, setup, signin
 from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
@@ -127,6 +130,13 @@ class Stage:
         match step.does:
             case ("wait",):
                 return 200
+            case ("photo", shown):
+                return self.photo(step, shown)
+            case ("choose", name, value):
+                return self.choose(name, value)
+            case ("promise",) | ("draw",):
+                jobs.lots(self.db, self.hub.city, KEY, lambda: self.now)
+                return 200
             case ("report", text):
                 return self.report(step, text)
             case ("storm", text):
@@ -204,6 +214,24 @@ class Stage:
         if what == "make" and answer.status_code == 201:
             self.campaign = self.said["id"]
         return answer.status_code
+
+    def photo(self, step: Step, shown: str) -> int:
+        """Bring a photo, taken now at the case's place unless a field says otherwise."""
+        lon, lat = (float(x) for x in step.fields.get("at", "113.01,34.03").split(","))
+        taken = datetime.fromisoformat(step.fields["taken"]).replace(tzinfo=ZONE) if "taken" in step.fields else self.now  # fmt: skip
+        data = jpeg(taken=taken, place=(lon, lat), shade=int(step.fields.get("shade", "90")))
+        answer = self.client.post(
+            f"/api/v1/cases/{self.numbers[step.case]}/photos", headers=self.headers(step.who),
+            json={"step": shown, "photos": [{"data": base64.b64encode(data).decode()}]},
+        )  # fmt: skip
+        self.said = answer.json()
+        return answer.status_code
+
+    def choose(self, name: str, value: str) -> int:
+        with self.db.transaction() as tx:
+            setup.choose(tx, name, value)
+        self.hub._city = None  # not in a second: at once
+        return 200
 
     def _reporter(self, step: Step) -> int:
         body: dict[str, Any] = dict(step.fields)
@@ -299,6 +327,12 @@ class Stage:
             kind = name.removeprefix("count.")
             facts = self.get(f"cases/{number}/facts")
             return sum(fact["kind"].endswith(":" + kind) for fact in facts)
+        if name == "findings":
+            return self.get(f"cases/{number}/photos")[-1]["findings"]
+        if name.startswith("rate."):
+            figures = self.get("indicators?from=2026-11-01&to=2027-03-01")["indicators"]
+            one = next(f for f in figures if f["code"] == name.removeprefix("rate."))
+            return f"{one['numerator']}/{one['denominator']}"
         case = self.get(f"cases/{number}")
         if name == "acts":
             mine = self.client.get(f"/api/v1/cases/{number}", headers=self.headers(step.who)).json()

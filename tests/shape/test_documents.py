@@ -156,6 +156,18 @@ def test_every_entry_of_a_mapping_is_explained_to_its_writer() -> None:
     assert {word for word in entries | set(COLUMNS) if f"`{word}`" not in guide} == set()
 
 
+def test_every_indicator_and_choice_stands_in_the_guide_in_both_languages() -> None:
+    from zhongshu.core.indicators import INDICATORS
+    from zhongshu.flow.setup import CHOICES
+
+    guide = (ROOT / "docs/guides/supervision.md").read_text(encoding="utf-8")
+    for one in INDICATORS:
+        if not one.code.startswith("outcome_"):  # those are told in a sentence
+            for text in (one.name.zh, one.name.en, one.formula.zh, one.formula.en, f"`{one.code}`"):
+                assert text in guide, text
+    assert {name for name in CHOICES if f"`{name}`" not in guide} == set()
+
+
 def test_the_map_places_every_module_and_names_none_that_is_gone() -> None:
     text = (ROOT / "docs/map.md").read_text(encoding="utf-8")
     named = set(_CODE.findall(text))

@@ -282,6 +282,72 @@ def test_a_report_with_its_photo_sent_again_is_one_report_with_one_photo(
     assert rows == [("report", NOW - timedelta(hours=3))]
 
 
+def test_photos_from_the_field_are_judged_as_those_of_the_desk(
+    client: TestClient, db: Database, wei: Headers
+) -> None:
+    hana = key_for(db, "hana")
+    number = dispatched(client, db, wei)
+    act(client, hana, number, "accept")
+    early = NOW - timedelta(days=2)
+    shots = [
+        {"data": photo("#010203"), "taken_at": early.isoformat(), "metres": 640},
+        {"data": photo("#040506"), "taken_at": NOW.isoformat(), "metres": 12},
+    ]
+    done = act(client, hana, number, "handle", outcome="solved", photos=shots)
+    assert done.status_code == 200, done.text
+    kept = client.get(f"/api/v1/cases/{number}/photos", headers=hana).json()
+    assert [(p["step"], p["metres"], p["findings"]) for p in kept] == [
+        ("after", 640, ["early", "far"]), ("after", 12, [])
+    ]  # fmt: skip
+    assert [p["presented"] for p in kept] == [4, 4]
+    facts = client.get(f"/api/v1/cases/{number}/facts", headers=hana).json()
+    assert [p["findings"] for p in facts[-1]["says"]["photos"]] == [["early", "far"], []]
+    wrong = [{"data": photo(), "metres": -1}]
+    assert act(client, hana, number, "note", note="x", photos=wrong).status_code == 422
+
+
+def test_photos_with_a_note_and_with_a_step_of_a_procedure_stand_in_their_facts(
+    client: TestClient, db: Database, wei: Headers
+) -> None:
+    hana = key_for(db, "hana")
+    number = dispatched(client, db, wei)
+    noted = act(client, hana, number, "note", note="x", photos=[{"data": photo()}])
+    assert noted.status_code == 200
+    facts = client.get(f"/api/v1/cases/{number}/facts", headers=hana).json()
+    assert [p["step"] for p in facts[-1]["says"]["photos"]] == ["note"]
+    page = client.get(f"/cases/{number}", headers=hana).text
+    assert page.count("随附照片") >= 2  # among the photos and in the story
+
+
+def test_the_same_picture_is_found_on_a_case_out_of_sight_by_its_number_alone(
+    client: TestClient, db: Database, wei: Headers
+) -> None:
+    elsewhere = hire(db, "sun", "handler", unit="U2")
+    hana, ding = key_for(db, "hana"), key_for(db, "ding")
+    first, other = dispatched(client, db, wei), dispatched(client, db, wei, lat=34.0305)
+    used = {"step": "after", "photos": [{"data": photo()}]}
+    assert client.post(f"/api/v1/cases/{first}/photos", json=used, headers=hana).status_code == 201
+    assert act(client, hana, other, "return", reason="x", clause="y").status_code == 200
+    assert act(client, ding, other, "dispatch", unit="U2").status_code == 200
+    assert client.get(f"/api/v1/cases/{first}", headers=elsewhere).status_code == 404
+    said = client.post(f"/api/v1/cases/{other}/photos", json=used, headers=elsewhere).json()
+    assert said["photos"][0]["same_as"] == [first]
+    assert "used_elsewhere" in said["photos"][0]["findings"]
+
+
+def test_the_version_after_photos_is_told_to_whoever_saw_the_one_before(
+    client: TestClient, db: Database, wei: Headers
+) -> None:
+    hana = key_for(db, "hana")
+    number = dispatched(client, db, wei)
+    seen = client.get(f"/api/v1/cases/{number}", headers=hana).json()["version"]
+    url = f"/api/v1/cases/{number}/photos"
+    mine = {"step": "before", "version": seen, "photos": [{"data": photo()}]}
+    assert client.post(url, json=mine, headers=hana).json()["version"] == seen + 1
+    # Somebody else's act lies between: what I do next from my page has to be asked about.
+    assert client.post(url, json=mine, headers=hana).json()["version"] is None
+
+
 def test_photos_of_before_come_apart_and_once(
     client: TestClient, db: Database, wei: Headers
 ) -> None:

@@ -218,7 +218,7 @@ def test_the_explanation_says_who_when_why_and_that_somebody_is_missing(desk: De
     number = desk.dispatched()
     page = desk.as_("sue").get(f"/workshop/ladder?case={number}").text
     assert "nobody holds:" in page
-    assert "Supervision: level 1 (Ordinary)" in page
+    assert "Supervision order: level 1 (Ordinary)" in page
     said = desk.client.get(f"/api/v1/cases/{number}/escalation", headers=desk.head("sue")).json()
     rungs = {(r["clock"], r["rung"]): r for r in said["rungs"]}
     (handlers,) = rungs["handle", "warn"]["told"]

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     UNLINKED = "case:unlinked"
     LED = "case:led"
     NOTED = "case:noted"
+    PICTURED = "case:pictured"
     OVERDUE = "case:overdue"
     CLIMBED = "clock:climbed"
     SHARED = "clock:shared"

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 
 from zhongshu.core.access import Holding, Permission
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
-from zhongshu.core.cases.lifecycle import Case, Stage
+from zhongshu.core.cases.lifecycle import Case, Stage, looked_after
+from zhongshu.core.facts import By
 from zhongshu.core.values import AccountId, CaseId, Name, Refused, UnitId
 
 P = Permission
@@ -379,24 +380,18 @@ def may_begin(case: Case, kind: ProcedureKind, *, at: datetime) -> bool:
 
 
 def moved(
-    procedure: Procedure, move: Move, case: Case, *, at: datetime, by: AccountId | None,
+    procedure: Procedure, move: Move, case: Case, *, at: datetime, by: By,
     said: Mapping[str, Any], unit: UnitId | None = None,
 ) -> Procedure:  # fmt: skip
-    """Return the procedure after a step, or refuse it. ``by`` is None for the hub's rules."""
+    """Return the procedure after a step, or refuse it."""
     path = PATHS.get((procedure.kind, procedure.state, move))
     if path is None or move is Move.OPEN:
         raise NoSuchMove("procedure", procedure.kind, state=procedure.state, move=move.value)
     if _rated(procedure, move):
         raise OnlyOnce("procedure", procedure.kind)
     _asked(procedure.kind, path, {**said, "unit": unit or said.get("unit")})
-    if path.fresh and by is not None and by in procedure.hands:
-        raise SameHand("by", by)
-    if (
-        procedure.kind is ProcedureKind.RECHECK
-        and by is not None
-        and by in (case.handled_by, case.checked_by)
-    ):
-        raise SameHand("by", by)
+    if barred(procedure, path, case, by):
+        raise SameHand("by", by.account)
     if (procedure.kind, move) == (ProcedureKind.EXTENSION, Move.APPROVE):
         _extendable(case, at)
     if (procedure.kind, procedure.state, move) == (ProcedureKind.HOLD, "seconded", Move.APPROVE):
@@ -408,10 +403,23 @@ def moved(
         _within("until", said["until"], at, at + LONGEST_HOLD)
     return replace(
         procedure, state=path.to, ended_at=(procedure.ended_at or at) if path.ends else None,
-        hands=procedure.hands if by is None or by in procedure.hands else (*procedure.hands, by),
+        hands=_with(procedure.hands, by.account),
         unit=unit or procedure.unit, said=_joined(procedure, move, _stamped(procedure.kind, move, said, at)),
         **_pressed(procedure, move, said),
     )  # fmt: skip
+
+
+def barred(procedure: Procedure, path: StepRule, case: Case, by: By) -> bool:
+    """Say whether this hand has had too much to do with the matter to take such a step. A
+    recheck is for one who neither handled the case nor checked it, by person and by post.
+    """
+    if path.fresh and by.account is not None and by.account in procedure.hands:
+        return True
+    return procedure.kind is ProcedureKind.RECHECK and looked_after(case, by)
+
+
+def _with(hands: tuple[AccountId, ...], one: AccountId | None) -> tuple[AccountId, ...]:
+    return hands if one is None or one in hands else (*hands, one)
 
 
 def _pressed(procedure: Procedure, move: Move, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,14 +16,14 @@ import numpy as np
 import shapely
 
 from zhongshu.core.cases import Act, Case, Stage, begun, step
-from zhongshu.core.cases.clocks import next_at
+from zhongshu.core.cases.clocks import Tick, next_at
 from zhongshu.core.catalogue import Catalogue, danger_in
 from zhongshu.core.catalogue_table import read_rows
 from zhongshu.core.facts import A_REPORTER, Fact, Kind
 from zhongshu.core.grid import LEVELS, Area
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
 from zhongshu.core.values import AccountId, CaseId
-from zhongshu.demo import ground, people, stories
+from zhongshu.demo import ground, honesty, people, stories
 from zhongshu.demo.life import live, next_act
 from zhongshu.demo.voices import Crowd
 from zhongshu.flow import acts, areas, assets, climbing, notices
@@ -77,7 +77,7 @@ def build(
     for kind, shape in made.backdrops.items():
         store.set_backdrop(tx, kind, shape)
     said("calling the offices together")
-    catalogues.add(tx, default_catalogue())
+    catalogues.add(tx, honesty.asking(default_catalogue()))
     store.add_calendar_days(tx, china(range(2026, 2028)))
     by_kind = _by_kind(store.areas(tx))
     streets = by_kind["subdistrict"]
@@ -89,6 +89,8 @@ def build(
     city = load(tx, at=now)
     _things(tx, city, made.backdrops["road"], rng)
     _past(tx, city, crew, rng, now=now, random=random)
+    honesty.lots(tx, city, crew, rng, days=DAYS, now=now, key=key)
+    honesty.photos(tx, city, crew, now=now)
     # What is late by now says so from the start, not in one burst of the first second.
     climbing.climb(tx, at=now)
     stories.begin(tx, city, crew, now=now, random=random, key=key)
@@ -111,7 +113,8 @@ def found(tx: Tx) -> Built:
         return Built({}, Crowd((), {}, np.zeros(0)))
     by_kind = _by_kind(store.areas(tx))
     rows = tx.execute(
-        "select login, id from accounts where login = any(%s)", (list(people.SIGN_INS),)
+        "select login, id from accounts where login = any(%s)",
+        ([*people.SIGN_INS, people.RECHECKER],),
     )
     return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(SEED + 1)))
 
@@ -199,10 +202,15 @@ def _past(
     crowd = _crowd(_by_kind(list(city.tree)), rng)
     moments = sorted(_moments(rng, now))
     case_ids, report_ids = cases.ids(tx, cases=len(moments), reports=len(moments))
-    lives = [
-        _life(city, crowd.say(rng), CaseId(c), r, at, now, crew, rng, random)
-        for c, r, at in zip(case_ids, report_ids, moments, strict=True)
-    ]
+    lives: list[_Life] = []
+    done: list[Case] = []
+    for c, r, at in zip(case_ids, report_ids, moments, strict=True):
+        before = honesty.again(done[-1500:], at, rng)
+        draft = crowd.say(rng)
+        if before is not None:  # the same thing at the same place, soon after it was closed
+            draft = replace(draft, text=before.title, lon=before.lon, lat=before.lat, address=before.address)  # fmt: skip
+        lives.append(_life(city, draft, CaseId(c), r, at, now, crew, rng, random, before))
+        done += [lives[-1].case] if lives[-1].case.stage is Stage.CLOSED else []
     for first, last in pairwise([*range(0, len(lives), 500), len(lives)]):
         part = lives[first:last]
         cases.add(
@@ -231,6 +239,7 @@ class _Life:
 def _life(
     city: City, draft: Draft, case_id: CaseId, report_id: int, at: datetime, now: datetime,
     crew: Mapping[str, AccountId], rng: np.random.Generator, random: Callable[[int], bytes],
+    before: Case | None = None,
 ) -> _Life:  # fmt: skip
     report = read(replace(draft, at=at), now=at)
     assert report.place is not None
@@ -244,10 +253,11 @@ def _life(
         title=report.title, address=report.address, channel=report.channel,
         category=category.id if category else None, hazard=danger is not None,
         priority=1 if danger else 3, lon=report.place.lon, lat=report.place.lat,
-        filed_at=at if stage is Stage.FILED else None, **(where or {}),
+        filed_at=at if stage is Stage.FILED else None,
+        repeat_of=before.id if before else None, **(where or {}),
     )  # fmt: skip
     case, fact = begun(
-        replace(first, clocks=acts.begin_clocks(city, first, at)),
+        replace(first, clocks=city.first_clocks(first, at)),
         Kind.REPORTED, by=A_REPORTER, at=at, says={"report": report_id, "channel": report.channel},
     )  # fmt: skip
     facts = [fact]
@@ -284,6 +294,8 @@ def _moved(
     at = moment + wait
     if at > now:
         return _watched(case, facts, now), None
+    if honesty.too_late(act, facts, at):
+        return _watched(case, facts, now), None
     case = _watched(case, facts, at)
     sets = city.ticked(case, acts.TICKS[act], at) if act in acts.TICKS else {}
     says: dict[str, Any] = {"note": form.note} if form.note else {}
@@ -291,7 +303,7 @@ def _moved(
         work = city.work(case, at=at, asset=None)
         if work is None:
             return case, None
-        sets, says = acts.dispatched(city, case, work, at), dict(work.says)
+        sets, says = city.dispatched(case, work, at), dict(work.says)
     elif act is Act.FILE and case.category is None:
         category = city.catalogue.by_code(form.category or "")
         assert category is not None
@@ -300,8 +312,10 @@ def _moved(
         sets["outcome"] = form.outcome
     elif act is Act.RETURN:
         says = {"clause": form.clause, "cause": form.cause, "unit": case.unit}
+    elif act is Act.REOPEN:
+        sets = city.ticked(case, Tick.REOPENED, at)
     elif act is Act.RATE:
-        sets = {"solved": form.solved, "satisfied": form.satisfied}
+        sets = says = {"solved": form.solved, "satisfied": form.satisfied}
     after, fact = step(case, act, by=by, at=at, sets=sets, reason=form.reason, says=says)
     facts.append(fact)
     return after, at

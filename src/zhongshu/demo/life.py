@@ -14,6 +14,7 @@ from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Act, Case, Filter, Order, Outcome, Stage
 from zhongshu.core.facts import A_REPORTER, By
 from zhongshu.core.values import AccountId, Refused
+from zhongshu.demo import honesty
 from zhongshu.demo.voices import SOURCE, Crowd
 from zhongshu.flow import acts, climbing
 from zhongshu.flow.acts import Form
@@ -63,6 +64,8 @@ def next_act(
         case Stage.CLOSED if chance < 0.4 and case.solved is None:
             solved = bool(rng.random() < 0.86)
             return Act.RATE, A_REPORTER, Form(solved=solved, satisfied=int(rng.integers(3, 6) if solved else rng.integers(1, 4)))  # fmt: skip
+        case Stage.CLOSED if case.solved is False and chance < 0.5:
+            return Act.REOPEN, A_REPORTER, Form(reason="现场看还是老样子，没有解决")
         case _:
             return None
 
@@ -89,6 +92,7 @@ def tick(
             if step is not None:
                 act, by, form = step
                 if acts.hindered(case, act) is None:
+                    form = honesty.brought(city, case, form, now=now)
                     acts.act(tx, city, case.id, act, by=by, at=now, form=form)
     climbing.climb(tx, at=now)
 

@@ -46,6 +46,8 @@ SIGN_INS: Mapping[str, tuple[str, str, Duty]] = {
     "gridlead": ("演示·网格长", "Demo grid lead", Duty.GRID_LEAD),
     "admin": ("演示·管理员", "Demo administrator", Duty.ADMIN),
 }
+#: Rechecks what others handled and checked; nobody signs in as it.
+RECHECKER = "rechecker"
 
 
 def add_units(tx: Tx, streets: list[Area]) -> dict[str, UnitId]:
@@ -113,6 +115,9 @@ def add_people(
         if duty not in (Duty.GRID_LEAD, Duty.ADMIN):
             # The desks are staffed at night; everybody else has quiet hours.
             notices.set_quiet(tx, None, post=post)
+    people[RECHECKER] = accounts.add(tx, login=RECHECKER, name="演示·复查员", password_hash=None)
+    post = accounts.add_post(tx, duty=Duty.CHECKER, name_zh="演示·复查员", name_en="Demo rechecker")
+    accounts.appoint(tx, people[RECHECKER], post, at=now)
     for grid in areas["grid"]:
         for duty, zh, en in (
             (Duty.GRID_LEAD, "网格长", "Grid lead"),

@@ -13,15 +13,16 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from zhongshu.core import procedures
-from zhongshu.core.cases import Act, Case, Outcome, Stage, begun, changed, step
-from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Tick, by_kind
+from zhongshu.core.cases import Act, Case, Outcome, Stage, allowed, begun, changed, step
+from zhongshu.core.cases.clocks import Tick
+from zhongshu.core.cases.evidence import Shot
 from zhongshu.core.catalogue import Category
-from zhongshu.core.facts import A_REPORTER, THE_HUB, By, Kind
+from zhongshu.core.facts import A_REPORTER, By, Kind
 from zhongshu.core.intake import by_device, start
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
-from zhongshu.flow import followup, links, pending, things
-from zhongshu.flow.city import City, Work
+from zhongshu.flow import evidence, followup, links, pending, things
+from zhongshu.flow.city import City
 from zhongshu.store import cases, reports, tasks, vault
 from zhongshu.store.db import Tx
 
@@ -59,6 +60,7 @@ class Form:
     solved: bool | None = None
     satisfied: int | None = None
     asset: str | None = None
+    photos: tuple[Shot, ...] = ()
 
 
 class Moved(Refused):
@@ -180,7 +182,7 @@ _OF_THE_WORK = (
 #: Which open procedures lose their meaning with an act.
 _LAPSE: dict[Act, tuple[procedures.ProcedureKind, ...]] = {
     Act.RETURN: _OF_THE_WORK, Act.HANDLE: _OF_THE_WORK, Act.CLOSE: tuple(procedures.ProcedureKind),
-    Act.REJECT: tuple(procedures.ProcedureKind),
+    Act.REJECT: tuple(procedures.ProcedureKind), Act.REOPEN: (procedures.ProcedureKind.RECHECK,),
 }  # fmt: skip
 
 
@@ -274,7 +276,10 @@ def _plainly(
         raise PartsOpen("act", what)
     if case.linked_to is not None and what in _ENDS_LINK:
         case = _plainly(tx, city, case, Act.UNLINK, by, at, Form())
-    spoken = {**({"note": form.note} if form.note else {}), **_earlier(form, at), **(says or {})}
+    shown = _shown(tx, city, case, what, at, form) if what in allowed(case) else {}
+    spoken = {
+        **({"note": form.note} if form.note else {}), **_earlier(form, at), **shown, **(says or {}),
+    }  # fmt: skip
     ticked = city.ticked(case, TICKS[what], at) if what in TICKS else {}
     after, fact = step(
         case, what, by=by, at=at, sets={**ticked, **(sets or {})}, reason=form.reason, says=spoken
@@ -283,6 +288,15 @@ def _plainly(
     followup.tasks_of(tx, after, what, by, at, said=form.note or form.reason)
     links.told(tx, city, after, Tick.DISPATCHED if what is Act.DISPATCH else TICKS.get(what), at=at)
     return pending.lapsed(tx, after, _LAPSE.get(what, ()), by=by, at=at)
+
+
+def _shown(
+    tx: Tx, city: City, case: Case, what: Act, at: datetime, form: Form
+) -> dict[str, Any]:  # fmt: skip
+    """Keep the photos that come with an act, and return what its fact says of them."""
+    if what is Act.HANDLE:
+        return evidence.for_handling(tx, city, case, form.photos, form.outcome, at=at)
+    return evidence.along(tx, city, case, form.photos, at=at)
 
 
 def _earlier(form: Form, at: datetime) -> dict[str, str]:
@@ -375,47 +389,13 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
         by,
         at,
         form,
-        sets={**chosen, **dispatched(city, case, work, at)},
+        sets={**chosen, **city.dispatched(case, work, at)},
         says=dict(work.says),
     )
     tasks.open_(
         tx, case.id, "handle", at=at, unit=work.unit, limit=str(work.limit), due_at=after.due_at
     )
-    return ask_others(tx, city, after, work, at=at)
-
-
-def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> Case:
-    """Open the parts of the units that the duty rule names beside the lead. Who has a part still
-    open goes on with it; who leads now, or is no longer at work, is asked for none.
-    """
-    asked = pending.asked(tx, case)
-    for unit in work.co_units:
-        if unit in asked or unit == case.unit or not city.units[unit].active:
-            continue
-        case, _ = pending.opened(
-            tx, city, case, procedures.ProcedureKind.ASSIST, by=THE_HUB, at=at, unit=unit,
-            said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
-        )  # fmt: skip
-    return case
-
-
-def dispatched(city: City, case: Case, work: Work, at: datetime) -> dict[str, Any]:
-    """Return what a dispatch sets: to the unit that returned it, its clock goes on, unless
-    another condition gives it another limit.
-    """
-    handle = by_kind(case.clocks, ClockKind.HANDLE)
-    again = (
-        work.unit == case.returned_by
-        and handle is not None
-        and handle.state is ClockState.PAUSED
-        and handle.limit == str(work.limit)
-    )
-    fresh = {} if again else {"overdue_at": None}
-    tick = Tick.DISPATCHED_AGAIN if again else Tick.DISPATCHED
-    return {
-        "unit": work.unit, "due_at": work.due_at, **fresh,
-        **city.ticked(case, tick, at, work=work.limit, unit=work.unit),
-    }  # fmt: skip
+    return pending.ask_others(tx, city, after, work, at=at)
 
 
 def _handle(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -429,7 +409,8 @@ def _rate(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
         raise Missing("solved")
     said = {"solved": form.solved, "satisfied": form.satisfied}
     given = {name: value for name, value in said.items() if value is not None}
-    return _plainly(tx, city, case, what, by, at, form, sets=given)
+    # Said anew it is an answer anew, also where it changes nothing: indicators count answers.
+    return _plainly(tx, city, case, what, by, at, form, sets=given, says=given)
 
 
 def _merge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -516,18 +497,12 @@ def _of_its_own(tx: Tx, city: City, case: Case, voice: reports.Voice, by: By, at
     )  # fmt: skip
     if first.stage is Stage.FILED:
         first = replace(first, filed_at=at)
-    first = replace(first, clocks=begin_clocks(city, first, at))
+    first = replace(first, clocks=city.first_clocks(first, at))
     own, fact = begun(
         first, Kind.REPORTED, by=by, at=at, says={"report": voice.id, "split_from": case.number}
     )
     cases.add(tx, [own], [fact], {own.id: voice.text})
     return own
-
-
-def begin_clocks(city: City, case: Case, at: datetime) -> tuple[Clock, ...]:
-    """Return the clocks a new case begins with."""
-    clocks = city.keeper.after((), Tick.REPORTED, at)
-    return city.keeper.after(clocks, Tick.FILED, at) if case.stage is Stage.FILED else clocks
 
 
 def _locked(tx: Tx, case_id: CaseId) -> Case:

@@ -10,11 +10,11 @@ from typing import Any
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
 from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
-from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed
+from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed, handled
 from zhongshu.core.cases.clocks import Clock
 from zhongshu.core.cases.voices import STEPS, heard_by
 from zhongshu.core.dispatch import Pick
-from zhongshu.core.facts import Fact, Kind
+from zhongshu.core.facts import By, Fact, Kind
 from zhongshu.core.place import Point, metres, neighbours, tile
 from zhongshu.core.procedures import Procedure, ProcedureFilter
 from zhongshu.core.values import CaseId
@@ -133,13 +133,19 @@ def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act
     return tuple(
         act
         for act in allowed(case)
-        if NEEDS[act] is not Permission.PUBLIC
-        and actor.acting(NEEDS[act], area_code=case.area_code, unit=case.unit) is not None
-        and not (act in (Act.PASS, Act.FAIL) and case.handled_by == actor.account)
-        and not (act is Act.SPLIT and case.reports < 2)
-        and not acts.hindered(case, act)
-        and not (parts_open and act in (Act.PASS, Act.CLOSE))
+        if _offered(case, act, actor) and not (parts_open and act in (Act.PASS, Act.CLOSE))
     )
+
+
+def _offered(case: Case, act: Act, actor: Actor) -> bool:
+    if NEEDS[act] is Permission.PUBLIC or acts.hindered(case, act):
+        return False
+    post = actor.acting(NEEDS[act], area_code=case.area_code, unit=case.unit)
+    if post is None or (act is Act.SPLIT and case.reports < 2):
+        return False
+    # Who handled it is never offered its check.
+    checks = act in (Act.PASS, Act.FAIL)
+    return not (checks and handled(case, By(account=actor.account, post=post)))
 
 
 def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sheet:

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Calendar, Limit, due
-from zhongshu.core.cases import Case
-from zhongshu.core.cases.clocks import Clock, ClockKind, Keeper, Tick, by_kind
+from zhongshu.core.cases import Case, Stage
+from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Keeper, Tick, by_kind
+from zhongshu.core.cases.evidence import MOST_METRES
 from zhongshu.core.cases.matching import SameRules
-from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess
+from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess, PhotoRule
 from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
 from zhongshu.core.escalation import ladder
@@ -123,6 +124,29 @@ class City:
             return {"clocks": clocks}
         return {"clocks": clocks, "due_at": handle.due_at if handle else None}
 
+    def first_clocks(self, case: Case, at: datetime) -> tuple[Clock, ...]:
+        """Return the clocks a new case begins with."""
+        clocks = self.keeper.after((), Tick.REPORTED, at)
+        return self.keeper.after(clocks, Tick.FILED, at) if case.stage is Stage.FILED else clocks
+
+    def dispatched(self, case: Case, work: Work, at: datetime) -> dict[str, Any]:
+        """Return what a dispatch sets: to the unit that returned it, its clock goes on, unless
+        another condition gives it another limit.
+        """
+        handle = by_kind(case.clocks, ClockKind.HANDLE)
+        again = (
+            work.unit == case.returned_by
+            and handle is not None
+            and handle.state is ClockState.PAUSED
+            and handle.limit == str(work.limit)
+        )
+        fresh = {} if again else {"overdue_at": None}
+        tick = Tick.DISPATCHED_AGAIN if again else Tick.DISPATCHED
+        return {
+            "unit": work.unit, "due_at": work.due_at, **fresh,
+            **self.ticked(case, tick, at, work=work.limit, unit=work.unit),
+        }  # fmt: skip
+
     def hours(self, unit: UnitId | None) -> Calendar:
         """Return the calendar a unit works by: its own, or the city's."""
         return self.keeper.units.get(self.code_of(unit), self.calendar)
@@ -180,6 +204,20 @@ class City:
         """Refuse a unit that a duty rule forbids for such a case."""
         for matter in self._matters(case, at=at, asset=asset):
             self.rulebook.check(unit, matter)
+
+    def photo_rule(self, case: Case) -> PhotoRule:
+        """Return which photos the handling of a case has to bring: what its filing condition
+        says; where that asks for none, what the city asks of every case.
+        """
+        applies = self.condition(case)
+        own = applies[1].photos if applies else PhotoRule.NONE
+        usual = PhotoRule(self.said.get("photo_rule", PhotoRule.NONE))
+        return usual if own is PhotoRule.NONE else own
+
+    @property
+    def photo_metres(self) -> int:
+        """How far from the case a photo may be taken before that is said of it."""
+        return int(self.said.get("photo_metres", MOST_METRES))
 
     def pick(self, case: Case, *, at: datetime, asset: Asset | None) -> Pick | None:
         """Return the unit the duty rules name for a case."""

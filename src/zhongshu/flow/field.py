@@ -9,10 +9,13 @@ from datetime import datetime
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import TRANSITIONS, Act, Case, Filter, Order, Stage
 from zhongshu.core.cases.clocks import ClockKind, by_kind
+from zhongshu.core.cases.evidence import PhotoStep
+from zhongshu.core.catalogue import PhotoRule
 from zhongshu.core.facts import Fact
 from zhongshu.core.procedures import Move, Procedure, ProcedureKind
 from zhongshu.core.values import CaseId
-from zhongshu.flow import browse, proceedings
+from zhongshu.flow import browse, evidence, proceedings
+from zhongshu.flow.city import City
 from zhongshu.store import cases, facts, procedures, reports, vault
 from zhongshu.store.db import Tx
 
@@ -68,12 +71,16 @@ class Errand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """One case as somebody needs it on the spot: what is wrong, what is seen, what was done."""
+    """One case as somebody needs it on the spot: what is wrong, what is seen, what was done;
+    which photos “solved” asks for, and which of them are missing.
+    """
 
     errand: Errand
     voices: Sequence[reports.Voice]
     photos: Sequence[vault.PhotoRow]
     facts: Sequence[Fact]
+    rule: PhotoRule
+    missing: tuple[PhotoStep, ...]
 
     @property
     def before(self) -> vault.PhotoRow | None:
@@ -82,7 +89,7 @@ class Spot:
         return seen[-1] if seen else None
 
 
-def spot(tx: Tx, actor: Actor, number: str) -> Spot:
+def spot(tx: Tx, city: City, actor: Actor, number: str) -> Spot:
     """Return a case in sight with everything that is taken along to its place."""
     case = browse.case(tx, actor.sight, number)
     return Spot(
@@ -90,6 +97,8 @@ def spot(tx: Tx, actor: Actor, number: str) -> Spot:
         voices=reports.of_case(tx, case.id, limit=20),
         photos=vault.photos_of(tx, case.id),
         facts=facts.of_case(tx, case.id),
+        rule=city.photo_rule(case),
+        missing=evidence.missing(tx, city, case),
     )
 
 

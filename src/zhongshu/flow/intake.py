@@ -24,8 +24,8 @@ from zhongshu.core.intake import OWN, RECEIPT_BYTES, Draft, Report, read, receip
 from zhongshu.core.place import Point, metres, squares, tile
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, sealed
 from zhongshu.core.values import CaseId, CategoryId, Refused, ReportId
-from zhongshu.flow.acts import ask_others, begin_clocks, dispatched
 from zhongshu.flow.city import City, Work
+from zhongshu.flow.pending import ask_others
 from zhongshu.flow.things import NoSuchAsset
 from zhongshu.store import assets, cases, reports, tasks, vault
 from zhongshu.store.db import Tx
@@ -429,7 +429,7 @@ def _opened(
     )
     if first.stage is Stage.FILED:
         first = replace(first, filed_at=report.received_at)
-    first = replace(first, clocks=begin_clocks(city, first, report.received_at))
+    first = replace(first, clocks=city.first_clocks(first, report.received_at))
     case, fact = begun(
         first, Kind.REPORTED, by=A_REPORTER, at=report.received_at,
         says={
@@ -455,7 +455,7 @@ def _by_rule(
         return case
     after, fact = step(
         case, Act.DISPATCH, by=THE_HUB, at=at,
-        sets=dispatched(city, case, work, at), says=work.says,
+        sets=city.dispatched(case, work, at), says=work.says,
     )  # fmt: skip
     written.facts.append(fact)
     written.work.append((case.id, work))

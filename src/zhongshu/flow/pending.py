@@ -9,10 +9,10 @@ from typing import Any
 
 from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Case, changed, with_unit
-from zhongshu.core.facts import By, Kind
+from zhongshu.core.facts import THE_HUB, By, Kind
 from zhongshu.core.procedures import DECIDED_WITHIN, Move, Procedure, ProcedureKind, begun
 from zhongshu.core.values import UnitId
-from zhongshu.flow.city import City
+from zhongshu.flow.city import City, Work
 from zhongshu.store import cases, procedures
 from zhongshu.store.db import Tx
 
@@ -38,7 +38,7 @@ def opened(
 
 def written(
     tx: Tx, case: Case, all_of_it: Sequence[Procedure], moved: Procedure, move: Move, *, by: By,
-    at: datetime, sets: Mapping[str, Any] | None = None,
+    at: datetime, sets: Mapping[str, Any] | None = None, says: Mapping[str, Any] | None = None,
 ) -> Case:  # fmt: skip
     """Write the fact of a step, with what it changes on the case."""
     after, fact = changed(
@@ -51,6 +51,7 @@ def written(
         says={
             "procedure": moved.kind.value, "id": moved.id, "move": move.value,
             "state": moved.state, "unit": moved.unit, "said": dict(moved.said),
+            **(says or {}),
         },
     )  # fmt: skip
     cases.save(tx, after, fact)
@@ -63,6 +64,21 @@ def asked(tx: Tx, case: Case) -> set[UnitId | None]:
         return set()
     everything = procedures.of_case(tx, case.id)
     return {p.unit for p in everything if p.open and p.kind is ProcedureKind.ASSIST}
+
+
+def ask_others(tx: Tx, city: City, case: Case, work: Work, *, at: datetime) -> Case:
+    """Open the parts of the units that the duty rule names beside the lead. Who has a part still
+    open goes on with it; who leads now, or is no longer at work, is asked for none.
+    """
+    open_parts = asked(tx, case)
+    for unit in work.co_units:
+        if unit in open_parts or unit == case.unit or not city.units[unit].active:
+            continue
+        case, _ = opened(
+            tx, city, case, ProcedureKind.ASSIST, by=THE_HUB, at=at, unit=unit,
+            said={"limit": str(work.limit), "clause": work.pick.rule.clause if work.pick else ""},
+        )  # fmt: skip
+    return case
 
 
 def lapsed(tx: Tx, case: Case, kinds: Collection[ProcedureKind], *, by: By, at: datetime) -> Case:

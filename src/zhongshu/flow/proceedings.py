@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from zhongshu.core.access import Actor, Forbidden, NotFound
 from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Act, Case, Stage, with_unit
 from zhongshu.core.cases.clocks import Tick
+from zhongshu.core.cases.evidence import Shot
 from zhongshu.core.facts import By
 from zhongshu.core.procedures import (
     LEVELS,
@@ -22,6 +23,7 @@ from zhongshu.core.procedures import (
     SupervisionLevel,
     TooHigh,
     Whose,
+    barred,
     level_of,
     may_begin,
     moved,
@@ -29,7 +31,7 @@ from zhongshu.core.procedures import (
     reaches,
 )
 from zhongshu.core.values import UnitId
-from zhongshu.flow import acts, links, pending, things
+from zhongshu.flow import acts, evidence, links, pending, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases, procedures, tasks
 from zhongshu.store.db import Tx
@@ -51,9 +53,11 @@ def begin(
 
 def take(
     tx: Tx, city: City, case: Case, identity: int, move: Move, *, by: By, at: datetime,
-    said: Mapping[str, Any], unit: UnitId | None = None,
+    said: Mapping[str, Any], unit: UnitId | None = None, photos: Sequence[Shot] = (),
 ) -> Case:  # fmt: skip
-    """Take a step of a procedure of a locked case, with what it means for the case."""
+    """Take a step of a procedure of a locked case, with what it means for the case and the
+    photos that show it.
+    """
     everything = list(procedures.of_case(tx, case.id))
     place = next((n for n, one in enumerate(everything) if one.id == identity), None)
     if place is None:
@@ -61,11 +65,12 @@ def take(
     before = everything[place]
     if move is Move.RAISE and not said.get("until"):
         said = {**said, "until": answer_due(city, case, before.level + 1, at).isoformat()}
-    after = moved(before, move, case, at=at, by=by.account, said=said, unit=unit)
+    after = moved(before, move, case, at=at, by=by, said=said, unit=unit)
     everything[place] = after
     procedures.save(tx, after)
     sets = _meaning(tx, city, case, after, move, by, at)
-    case = pending.written(tx, case, everything, after, move, by=by, at=at, sets=sets)
+    shown = evidence.along(tx, city, case, photos, at=at)
+    case = pending.written(tx, case, everything, after, move, by=by, at=at, sets=sets, says=shown)
     links.told(tx, city, case, _TICKS.get((after.kind, after.state)), at=at)
     return _consequence(tx, city, case, after, move, by, at)
 
@@ -127,16 +132,14 @@ def offered(procedure: Procedure, case: Case, actor: Actor) -> tuple[Move, ...]:
 
 def _may(procedure: Procedure, move: Move, case: Case, actor: Actor) -> bool:
     path = PATHS[procedure.kind, procedure.state, move]
-    if path.fresh and actor.account in procedure.hands:
-        return False
     if move is Move.RAISE and procedure.level == len(LEVELS):
         return False
     try:
         level = level_asked(procedure.kind, move, procedure, {})
-        post_for(actor, path, case, procedure.unit, level)
+        by = post_for(actor, path, case, procedure.unit, level)
     except (Forbidden, TooHigh):
         return False
-    return True
+    return not barred(procedure, path, case, by)
 
 
 def levels_for(case: Case, actor: Actor) -> tuple[SupervisionLevel, ...]:
@@ -205,7 +208,7 @@ def _handed_over(
     if work is None:
         raise acts.NoUnit("unit", unit)
     _competent(tx, city, case, unit, at)
-    sets = acts.dispatched(city, case, work, at)
+    sets = city.dispatched(case, work, at)
     tasks.end(tx, case.id, "handle", "cancelled", at=at, by=by.account, result="handed over")
     tasks.open_(
         tx, case.id, "handle", at=at, unit=work.unit, limit=str(work.limit), due_at=sets["due_at"]

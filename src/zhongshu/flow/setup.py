@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from zhongshu.core.access import EVERYTHING, Duty, NotFound
 from zhongshu.core.cases import Filter, Key, Order
-from zhongshu.core.catalogue import Catalogue
+from zhongshu.core.catalogue import Catalogue, PhotoRule
 from zhongshu.core.dispatch import DutyRule
 from zhongshu.core.grid import (
     LEVELS,
@@ -22,7 +22,8 @@ from zhongshu.core.grid import (
     cover,
     with_parents,
 )
-from zhongshu.core.values import Name, UnitId
+from zhongshu.core.lottery import ROUNDS
+from zhongshu.core.values import Name, Refused, UnitId
 from zhongshu.flow import areas, browse
 from zhongshu.flow.city import City
 from zhongshu.flow.signin import hashed_password
@@ -131,6 +132,49 @@ def _add_unit(tx: Tx, said: Mapping[str, str], known: dict[str, UnitId], area: A
                     tx, DutyRule(id=0, unit=unit, category=category.removesuffix("*"), area=area, clause=said.get("clause", ""))
                 )  # fmt: skip
     return fresh
+
+
+class UnknownSetting(Refused):
+    message = "%(field)s: there is no choice called “%(value)s”."
+    remedy = "Choose one of: %(choices)s."
+
+
+class BadSetting(Refused):
+    message = "%(field)s cannot be “%(value)s”."
+    remedy = "It is %(choices)s."
+
+
+#: What a city chooses beside its data: what it may be, and how it is read.
+CHOICES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "photo_rule": (f"one of: {', '.join(PhotoRule)}", lambda text: PhotoRule(text).value),
+    "photo_metres": ("a number of metres, 10 to 5000", lambda text: _between(float(text), 10, 5000)),
+    **{
+        f"lottery.{days}": ("a share from 0 to 1, such as 0.10", lambda text: _between(float(text), 0, 1))
+        for days in ROUNDS
+    },
+}  # fmt: skip
+
+
+def _between(value: float, least: float, most: float) -> float:
+    if not least <= value <= most:
+        raise ValueError(value)
+    return value
+
+
+def choose(tx: Tx, name: str, text: str) -> None:
+    """Set one of the city's choices."""
+    if name not in CHOICES:
+        raise UnknownSetting("name", name, choices=", ".join(CHOICES))
+    meaning, read = CHOICES[name]
+    try:
+        value = read(text.strip())
+    except ValueError:
+        raise BadSetting(name, text, choices=meaning) from None
+    said: dict[str, Any] = store.setting(tx, "city") or {}
+    group, _, within = name.partition(".")
+    chosen = {**said.get(group, {}), within: value} if within else value
+    store.set_setting(tx, "city", {**said, group: chosen})
+    store.changed(tx)
 
 
 def add_machine(tx: Tx, login: str, duty: Duty, key_hash: bytes, *, at: datetime) -> None:

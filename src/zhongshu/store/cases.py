@@ -25,9 +25,9 @@ from zhongshu.store.membership import belonging
 COLUMNS: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
-    " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
-    " before_merge, clocks, pending, involved, returns, returned_by, held_at, exempted, repeat_of,"
-    " condition, asset, linked_to, leads, version"
+    " dispatched_at, due_at, handled_at, handled_by, handled_post, checked_by, checked_post, closed_at,"
+    " overdue_at, merged_into, before_merge, clocks, pending, involved, returns, returned_by, held_at,"
+    " exempted, repeat_of, condition, asset, linked_to, leads, version"
 )
 #: The same for lists: clocks are left out, for reading them takes longer than all the rest.
 #: Who means to change a case locks it, and then has it whole.
@@ -461,6 +461,8 @@ def matching(sight: Sight, wanted: Filter) -> Where:
         belonging(where, wanted.campaign)
     if wanted.asset:
         where.add("asset = %s", wanted.asset)
+    if wanted.outcome is not None:
+        where.add("outcome = %s", wanted.outcome)
     if wanted.text:
         where.add("words @@ %s::tsquery", " & ".join(words(wanted.text)) or "''")
     return where

@@ -173,3 +173,9 @@ class Where:
     def sql(self) -> sql.SQL:
         """The conditions, to be composed."""
         return sql.SQL(self.text)
+
+    def named(self, prefix: LiteralString) -> tuple[sql.SQL, dict[str, Any]]:
+        """Return the same with names for the values, for a query that names its own."""
+        first, *rest = self.text.split("%s")
+        text = first + "".join(f"%({prefix}{n})s{part}" for n, part in enumerate(rest))
+        return sql.SQL(text), {f"{prefix}{n}": value for n, value in enumerate(self.values)}  # pyright: ignore[reportArgumentType] # made of our own texts

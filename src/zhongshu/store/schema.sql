@@ -140,6 +140,8 @@ cases.condition smallint
 cases.asset text
 cases.linked_to bigint
 cases.leads boolean not null default false
+cases.handled_post bigint
+cases.checked_post bigint
 catalogue_terms.id bigint not null identity a
 catalogue_terms.version integer not null
 catalogue_terms.valid_from date not null
@@ -192,6 +194,11 @@ contacts.nonce bytea
 contacts.ciphertext bytea
 contacts.made_at timestamp with time zone not null default now()
 contacts.erased_at timestamp with time zone
+drawings.day date not null
+drawings.after_days integer not null
+drawings.case_id bigint not null
+drawings.fate text not null
+drawings.procedure bigint
 duty_rules.id bigint not null identity d
 duty_rules.category text not null default ''::text
 duty_rules.area_lo bigint
@@ -242,6 +249,17 @@ levels.name_zh text not null
 levels.name_en text not null
 levels.rank integer not null
 levels."overlay" boolean not null default false
+lotteries.day date not null
+lotteries.after_days integer not null
+lotteries.share numeric(6,5) not null
+lotteries.zone text not null
+lotteries.commitment bytea not null
+lotteries.committed_at timestamp with time zone not null
+lotteries.seed bytea
+lotteries.drawn_at timestamp with time zone
+lotteries.population integer
+lotteries.drawn integer
+lotteries.lost_at timestamp with time zone
 migrations.number integer not null
 migrations.name text not null
 migrations.at timestamp with time zone not null default now()
@@ -272,6 +290,11 @@ photos.width integer not null
 photos.height integer not null
 photos.bytes bytea not null
 photos.taken_at timestamp with time zone not null default now()
+photos.camera_at timestamp with time zone
+photos.metres integer
+photos.findings text[] not null default '{}'::text[]
+photos.same_as text[] not null default '{}'::text[]
+photos.presented integer
 posts.id bigint not null identity d
 posts.duty text not null
 posts.name_zh text not null
@@ -451,6 +474,7 @@ cases: cases_reports_check CHECK ((reports >= 1))
 cases: cases_satisfied_check CHECK (((satisfied >= 1) AND (satisfied <= 5)))
 cases: cases_stage_check CHECK ((stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text, 'closed'::text, 'rejected'::text, 'merged'::text])))
 cases: cases_version_check CHECK ((version >= 1))
+cases: no_post_checks_its_own_work CHECK (((checked_post IS NULL) OR (checked_post <> handled_post)))
 cases: nobody_checks_his_own_work CHECK (((checked_by IS NULL) OR (checked_by <> handled_by)))
 cases: nobody_leads_himself CHECK ((linked_to IS DISTINCT FROM id))
 cases: parts_are_done_first CHECK (((stage <> ALL (ARRAY['checked'::text, 'closed'::text])) OR (NOT ('assist'::text = ANY (pending)))))
@@ -477,6 +501,12 @@ contacts: contacts_check CHECK (((erased_at IS NULL) = (ciphertext IS NOT NULL))
 contacts: contacts_kind_check CHECK ((kind = ANY (ARRAY['phone'::text, 'email'::text, 'words'::text])))
 contacts: contacts_pkey PRIMARY KEY (id)
 contacts: contacts_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+drawings: drawings_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+drawings: drawings_day_after_days_fkey FOREIGN KEY (day, after_days) REFERENCES lotteries(day, after_days)
+drawings: drawings_fate_check CHECK ((fate = ANY (ARRAY['opened'::text, 'not_closed'::text, 'open_already'::text])))
+drawings: drawings_pkey PRIMARY KEY (day, after_days, case_id)
+drawings: drawings_procedure_fkey FOREIGN KEY (procedure) REFERENCES procedures(id)
+drawings: opened_by_a_procedure CHECK (((fate = 'opened'::text) = (procedure IS NOT NULL)))
 duty_rules: a_rule_names_its_lead CHECK (((lead = 'unit'::text) = (unit IS NOT NULL)))
 duty_rules: duty_rules_catalogue_fkey FOREIGN KEY (catalogue) REFERENCES catalogues(version)
 duty_rules: duty_rules_check CHECK (((area_lo IS NULL) = (area_hi IS NULL)))
@@ -491,6 +521,11 @@ held_photos: held_photos_pkey PRIMARY KEY (key, n)
 imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
+lotteries: drawn_wholly_or_not CHECK ((((seed IS NULL) = (drawn_at IS NULL)) AND ((seed IS NULL) = (population IS NULL)) AND ((seed IS NULL) = (drawn IS NULL)) AND ((seed IS NULL) OR (lost_at IS NULL))))
+lotteries: lotteries_after_days_check CHECK ((after_days = ANY (ARRAY[7, 30])))
+lotteries: lotteries_pkey PRIMARY KEY (day, after_days)
+lotteries: lotteries_share_check CHECK (((share >= (0)::numeric) AND (share <= (1)::numeric)))
+lotteries: the_seed_is_the_one_promised CHECK (((seed IS NULL) OR (sha256(seed) = commitment)))
 migrations: migrations_pkey PRIMARY KEY (number)
 notice_mutes: notice_mutes_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 notice_mutes: notice_mutes_pkey PRIMARY KEY (account, kind)
@@ -503,10 +538,11 @@ notices: notices_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
 patrols: patrols_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 patrols: patrols_pkey PRIMARY KEY (area, day)
 patrols: patrols_seen_check CHECK ((seen > 0))
+photos: a_reporters_camera_is_not_read CHECK (((step <> 'report'::text) OR ((camera_at IS NULL) AND (metres IS NULL) AND (findings = '{}'::text[]))))
 photos: photos_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 photos: photos_pkey PRIMARY KEY (id)
 photos: photos_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
-photos: photos_step_check CHECK ((step = ANY (ARRAY['report'::text, 'before'::text, 'after'::text, 'check'::text])))
+photos: photos_step_check CHECK ((step = ANY (ARRAY['report'::text, 'before'::text, 'after'::text, 'check'::text, 'note'::text])))
 posts: posts_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 posts: posts_check CHECK (((area IS NULL) OR (unit IS NULL)))
 posts: posts_check1 CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
@@ -596,6 +632,7 @@ CREATE INDEX cases_asset ON public.cases USING btree (asset, reported_at DESC, i
 CREATE INDEX cases_category ON public.cases USING btree (category, reported_at DESC, id DESC)
 CREATE INDEX cases_cells ON public.cases USING gin (cells) WHERE (cells <> '{}'::bigint[])
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (closed_at IS NOT NULL)
+CREATE INDEX cases_due ON public.cases USING btree (due_at) WHERE (due_at IS NOT NULL)
 CREATE INDEX cases_held ON public.cases USING btree (held_at) WHERE (held_at IS NOT NULL)
 CREATE INDEX cases_involved ON public.cases USING gin (involved) WHERE (involved <> '{}'::bigint[])
 CREATE INDEX cases_linked ON public.cases USING btree (linked_to) WHERE (linked_to IS NOT NULL)
@@ -606,6 +643,7 @@ CREATE INDEX cases_open_newest ON public.cases USING btree (reported_at DESC, id
 CREATE INDEX cases_pending ON public.cases USING gin (pending) WHERE (pending <> '{}'::text[])
 CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
 CREATE INDEX cases_repeat ON public.cases USING btree (repeat_of) WHERE (repeat_of IS NOT NULL)
+CREATE INDEX cases_resting ON public.cases USING btree (id) WHERE ((held_at IS NOT NULL) OR ((stage = 'rejected'::text) AND (returns > 0)))
 CREATE INDEX cases_same ON public.cases USING btree (tile, category, reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
 CREATE INDEX cases_spot ON public.cases USING btree (tile, category, closed_at DESC)
 CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
@@ -624,7 +662,10 @@ CREATE UNIQUE INDEX condition_limits_pkey ON public.condition_limits USING btree
 CREATE UNIQUE INDEX conditions_pkey ON public.conditions USING btree (category, n)
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id)
 CREATE INDEX contacts_report ON public.contacts USING btree (report_id)
+CREATE INDEX drawings_case ON public.drawings USING btree (case_id)
+CREATE UNIQUE INDEX drawings_pkey ON public.drawings USING btree (day, after_days, case_id)
 CREATE UNIQUE INDEX duty_rules_pkey ON public.duty_rules USING btree (id)
+CREATE INDEX facts_happened ON public.facts USING btree (kind, at) WHERE (kind = ANY (ARRAY['case:dispatched'::text, 'case:handled'::text, 'case:closed'::text, 'case:reopened'::text, 'case:rated'::text]))
 CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
 CREATE INDEX facts_sent ON public.facts USING btree (at) WHERE (kind = ANY (ARRAY['case:dispatched'::text, 'case:returned'::text]))
@@ -634,6 +675,8 @@ CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
+CREATE UNIQUE INDEX lotteries_pkey ON public.lotteries USING btree (day, after_days)
+CREATE INDEX lotteries_waiting ON public.lotteries USING btree (day) WHERE ((drawn_at IS NULL) AND (lost_at IS NULL))
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
 CREATE UNIQUE INDEX notice_mutes_pkey ON public.notice_mutes USING btree (account, kind)
 CREATE INDEX notices_case ON public.notices USING btree (case_id) WHERE (case_id IS NOT NULL)
@@ -646,12 +689,14 @@ CREATE UNIQUE INDEX notices_waiting ON public.notices USING btree (post, about) 
 CREATE UNIQUE INDEX patrols_pkey ON public.patrols USING btree (area, day)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
+CREATE INDEX photos_same ON public.photos USING btree (sha256)
 CREATE INDEX posts_area ON public.posts USING btree (area)
 CREATE INDEX posts_of_the_city ON public.posts USING btree (duty) WHERE ((area IS NULL) AND (unit IS NULL))
 CREATE UNIQUE INDEX posts_pkey ON public.posts USING btree (id)
 CREATE INDEX posts_unit ON public.posts USING btree (unit)
 CREATE INDEX procedures_case ON public.procedures USING btree (case_id)
 CREATE INDEX procedures_due ON public.procedures USING btree (due_at) WHERE ((ended_at IS NULL) AND (late_at IS NULL))
+CREATE INDEX procedures_ended ON public.procedures USING btree (kind, ended_at) WHERE (ended_at IS NOT NULL)
 CREATE UNIQUE INDEX procedures_once ON public.procedures USING btree (case_id, kind) WHERE (kind = 'appeal'::text)
 CREATE UNIQUE INDEX procedures_one_open ON public.procedures USING btree (case_id, kind) WHERE ((ended_at IS NULL) AND (kind <> ALL (ARRAY['assist'::text, 'call'::text])))
 CREATE INDEX procedures_open ON public.procedures USING btree (kind, opened_at) WHERE (ended_at IS NULL)
@@ -693,8 +738,14 @@ O CREATE TRIGGER category_map_in_force_is_kept BEFORE DELETE OR UPDATE ON public
 O CREATE TRIGGER city_facts_are_kept BEFORE DELETE OR UPDATE ON public.city_facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER city_facts_stay BEFORE TRUNCATE ON public.city_facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER conditions_in_force_are_kept BEFORE DELETE OR UPDATE ON public.conditions FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
+O CREATE TRIGGER drawings_are_kept BEFORE DELETE OR UPDATE ON public.drawings FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER drawings_stay BEFORE TRUNCATE ON public.drawings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_are_kept BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER facts_stay BEFORE TRUNCATE ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER lotteries_change_once BEFORE UPDATE ON public.lotteries FOR EACH ROW EXECUTE FUNCTION refuse_lottery_change()
+O CREATE TRIGGER lotteries_stay BEFORE DELETE ON public.lotteries FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER lotteries_stay_all BEFORE TRUNCATE ON public.lotteries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER nobody_rechecks_his_own_work BEFORE INSERT ON public.facts FOR EACH ROW WHEN (((new.kind = 'procedure:moved'::text) AND ((new.says ->> 'procedure'::text) = 'recheck'::text) AND ((new.says ->> 'move'::text) = ANY (ARRAY['confirm'::text, 'deny'::text, 'unable'::text])))) EXECUTE FUNCTION refuse_own_recheck()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
@@ -739,6 +790,37 @@ begin
         using errcode = 'restrict_violation';
 end $function$
 
+CREATE OR REPLACE FUNCTION public.refuse_lottery_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.seed is not null or old.lost_at is not null
+       or (old.day, old.after_days, old.share, old.zone, old.commitment, old.committed_at)
+          is distinct from
+          (new.day, new.after_days, new.share, new.zone, new.commitment, new.committed_at) then
+        raise exception 'a lottery is append-only: % refused', tg_op
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $function$
+
+CREATE OR REPLACE FUNCTION public.refuse_own_recheck()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if exists (
+        select from cases c where c.id = new.case_id
+        and (new.account in (c.handled_by, c.checked_by)
+             or new.post in (c.handled_post, c.checked_post))
+    ) then
+        raise exception 'case %: whoever handled or checked it cannot recheck it', new.case_id
+            using errcode = 'check_violation', constraint = 'nobody_rechecks_his_own_work';
+    end if;
+    return new;
+end $function$
+
 CREATE OR REPLACE FUNCTION public.refuse_report_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -762,6 +844,21 @@ begin
     end if;
     return new;
 end $function$
+
+CREATE OR REPLACE FUNCTION public.same_picture(picture bytea, most integer)
+ RETURNS TABLE(case_id bigint, number text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+BEGIN ATOMIC
+ SELECT p.case_id,
+     c.number
+    FROM (photos p
+      JOIN cases c ON ((c.id = p.case_id)))
+   WHERE (p.sha256 = same_picture.picture)
+   ORDER BY p.id
+  LIMIT same_picture.most;
+END
 
 
 -- row-level security

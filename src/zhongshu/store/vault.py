@@ -9,9 +9,12 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from zhongshu.core.cases.evidence import Judged, Seen
 from zhongshu.core.pictures import Picture
 from zhongshu.core.values import CaseId, ReportId
 from zhongshu.store.db import Tx
+
+NOTHING_FOUND = Judged()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoRow:
-    """A photo without its bytes."""
+    """A photo without its bytes: when it came in, and what is kept of what its camera said."""
 
     id: int
     case_id: CaseId
@@ -37,9 +40,18 @@ class PhotoRow:
     width: int
     height: int
     taken_at: datetime
+    camera_at: datetime | None
+    metres: int | None
+    findings: list[str]
+    same_as: list[str]
+    presented: int | None
+    sha256: bytes
 
 
-_PHOTO: LiteralString = "id, case_id, report_id, step, width, height, taken_at"
+_PHOTO: LiteralString = (
+    "id, case_id, report_id, step, width, height, taken_at, camera_at, metres, findings, same_as,"
+    " presented, sha256"
+)
 
 
 def keep(
@@ -85,14 +97,18 @@ def erase_closed(tx: Tx, *, before: datetime, at: datetime, limit: int = 1000) -
 
 def add_photo(
     tx: Tx, case: CaseId, *, report: ReportId | None, step: str, sha256: bytes, mime: str,
-    width: int, height: int, data: bytes, at: datetime,
+    width: int, height: int, data: bytes, at: datetime, found: Judged = NOTHING_FOUND,
 ) -> int:  # fmt: skip
     """Keep a photo, already cleaned, with the step it belongs to."""
     row = tx.execute(
-        "insert into photos (case_id, report_id, step, sha256, mime, width, height, bytes, taken_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
-        (case, report, step, sha256, mime, width, height, data, at),
-    ).fetchone()
+        "insert into photos (case_id, report_id, step, sha256, mime, width, height, bytes, taken_at,"
+        " camera_at, metres, findings, same_as)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
+        (
+            case, report, step, sha256, mime, width, height, data, at, found.camera_at,
+            found.metres, [f.value for f in found.findings], list(found.same_as),
+        ),
+    ).fetchone()  # fmt: skip
     assert row is not None
     return int(row[0])
 
@@ -106,7 +122,21 @@ def photo_like(tx: Tx, case: CaseId, *, step: str, sha256: bytes) -> int | None:
     return row and int(row[0])
 
 
-def photos_of(tx: Tx, case: CaseId, *, limit: int = 50) -> list[PhotoRow]:
+def present(tx: Tx, photos: Sequence[int], *, seq: int) -> None:
+    """Remember with which handling photos were shown: they are no evidence of a later one."""
+    tx.execute(
+        "update photos set presented = %s where id = any(%s) and presented is null",
+        (seq, list(photos)),
+    )
+
+
+def same(tx: Tx, sha256: bytes, *, limit: int = 20) -> list[Seen]:
+    """Return the cases that have this picture already, in sight or not: a number and no more."""
+    rows = tx.execute("select case_id, number from same_picture(%s, %s)", (sha256, limit))
+    return [Seen(case=case, number=number) for case, number in rows]
+
+
+def photos_of(tx: Tx, case: CaseId, *, limit: int = 500) -> list[PhotoRow]:
     """Return a case's photos and those of cases merged into it, the oldest first."""
     return (
         tx.cursor(row_factory=class_row(PhotoRow))

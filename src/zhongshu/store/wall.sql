@@ -25,6 +25,8 @@ grant usage on schema public to zhongshu_staff, zhongshu_city;
 grant select, insert, update on cases, tasks, procedures to zhongshu_staff, zhongshu_city;
 grant select, insert on facts, photos to zhongshu_staff, zhongshu_city;
 grant select, update (case_id) on reports, photos to zhongshu_staff, zhongshu_city;
+grant update (presented) on photos to zhongshu_staff, zhongshu_city;
+grant execute on function same_picture to zhongshu_staff, zhongshu_city;
 grant select on contacts, proposal_run_cases, proposal_run_joins to zhongshu_staff, zhongshu_city;
 grant usage on sequence case_id, report_id, procedures_id_seq to zhongshu_staff, zhongshu_city;
 
@@ -33,7 +35,7 @@ grant select on
     settings, levels, areas, units, catalogues, categories, conditions, category_map,
     calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
     catalogue_terms, city_facts, same_rules, campaigns, campaign_cases,
-    condition_limits, proposals, proposal_runs
+    condition_limits, proposals, proposal_runs, lotteries
     to zhongshu_staff, zhongshu_city;
 grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang, disabled_at) on accounts to zhongshu_staff, zhongshu_city;

@@ -26,8 +26,11 @@ from zhongshu.web.api import (
     catalogue,
     city,
     field,
+    indicators,
     joint,
+    lotteries,
     notices,
+    photos,
     procedures,
     process,
     proposals,
@@ -43,7 +46,17 @@ from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
-from zhongshu.web.pages import desk, door, inbox, ladder, proceedings, signin, wall, workshop
+from zhongshu.web.pages import (
+    desk,
+    door,
+    inbox,
+    ladder,
+    mirror,
+    proceedings,
+    signin,
+    wall,
+    workshop,
+)
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import process as process_pages
@@ -83,8 +96,8 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.add_middleware(headers.Headers)
     for part in (
-        reports, cases, casework, field, process, assets, catalogue, same, notices, procedures,
-        responsibility, joint, campaigns, views, city, proposals,
+        reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
+        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -94,6 +107,7 @@ def create_app(hub: Hub) -> FastAPI:
         casework_pages,
         catalogue_pages,
         process_pages,
+        mirror,
         field_pages,
         same_pages,
         wall,

@@ -42,7 +42,7 @@ KINDS: Mapping[str, str] = {
     "case:released": N_("Released a merged case"), "case:split": N_("Report split off"),
     "case:linked": N_("Linked: shares the clock of"), "case:unlinked": N_("Taken apart: own clock again"),
     "case:led": N_("Another case shares its clock"), "clock:shared": N_("The shared clock has moved"),
-    "case:noted": N_("Note"), "case:overdue": N_("Deadline passed"),
+    "case:noted": N_("Note"), "case:pictured": N_("Photos added"), "case:overdue": N_("Deadline passed"),
     "clock:climbed": N_("A clock has moved on"), "procedure:moved": N_("Procedure"),
     "contact:revealed": N_("Contact looked at"), "contact:erased": N_("Contact erased"),
 }  # fmt: skip
@@ -82,7 +82,7 @@ DAYS: Mapping[str, str] = {
 PROCEDURES: Mapping[str, str] = {
     "verify": N_("Verify the report"), "assist": N_("Co-handling"), "extension": N_("Extension"),
     "hold": N_("Hold"), "transfer": N_("Transfer"), "dispute": N_("Dispute"),
-    "call": N_("Joint call"), "supervision": N_("Supervision"), "recheck": N_("Recheck"),
+    "call": N_("Joint call"), "supervision": N_("Supervision order"), "recheck": N_("Recheck"),
     "appeal": N_("Appeal"),
 }  # fmt: skip
 MOVES: Mapping[str, str] = {
@@ -178,7 +178,7 @@ NOTICES: Mapping[str, str] = {
     "clock": N_("Clocks"), "hazard": N_("Danger"), "dispatched": N_("New work"),
     "part": N_("Asked of my unit"), "rework": N_("Rework"), "returned": N_("Returned"),
     "to_check": N_("To be looked at"), "decide": N_("To be decided"), "decided": N_("Decided"),
-    "supervised": N_("Supervision"), "reopened": N_("Reopened"), "joined": N_("Reported again"),
+    "supervised": N_("Supervision order"), "reopened": N_("Reopened"), "joined": N_("Reported again"),
     "late": N_("Procedure late"), "rule": N_("Rule out of use"),
 }  # fmt: skip
 #: What is told of besides clocks; a sentence that stands alone in a list.
@@ -347,6 +347,49 @@ WEEKDAYS: Mapping[str, str] = {
     "5": N_("Sat"), "6": N_("Sun"),
 }  # fmt: skip
 
+PHOTO_STEPS: Mapping[str, str] = {
+    "report": N_("Reporter's photo"), "before": N_("Before"), "after": N_("After"), "check": N_("Of the check"),
+    "note": N_("With a note"),
+}  # fmt: skip
+FINDINGS: Mapping[str, str] = {
+    "no_time": N_("the camera gave no time"), "no_place": N_("the camera gave no place"),
+    "early": N_("taken before the work it is to show"), "late": N_("taken later than it was shown: the camera's clock is wrong, or the picture is"),
+    "far": N_("taken too far from the place"), "used_here": N_("the same picture is on this case already"),
+    "used_elsewhere": N_("the same picture is on another case"),
+}  # fmt: skip
+
+FLAWS: Mapping[str, str] = {
+    "committed_late": N_("promised when its day had begun: it proves nothing"),
+    "seed_lost": N_("the seed could not be had any more (the hub's key is another): nothing was drawn"),
+    "seed_wrong": N_("the seed is not the one that was promised"),
+    "count_wrong": N_("the number of cases is not the one that was kept"),
+    "left_out": N_("cases that had to be drawn were not"),
+    "put_in": N_("cases were drawn that had not to be"),
+}  # fmt: skip
+FATES: Mapping[str, str] = {
+    "opened": N_("recheck opened"), "not_closed": N_("reopened by then: nothing to recheck"),
+    "open_already": N_("another recheck was open"),
+}  # fmt: skip
+GROUPS: Mapping[str, str] = {
+    "course": N_("How cases are worked on"), "honesty": N_("Whether closed means done"),
+    "outcome": N_("What came of it"), "voice": N_("What reporters say"),
+}  # fmt: skip
+LEFT_OUT: Mapping[str, str] = {
+    "merged": N_("merged"), "rejected": N_("turned back"), "exempted": N_("exempted on appeal"),
+    "held": N_("on hold"), "unchecked": N_("not yet checked"), "brought": N_("imported"),
+    "fallback": N_("to the fallback unit"), "cannot_check": N_("could not be checked"),
+    "lapsed": N_("worked on anew meanwhile"),
+}  # fmt: skip
+PARTS: Mapping[str, str] = {
+    "numerator": N_("Counted above the line"), "denominator": N_("Counted below the line"),
+    "excluded": N_("Left out"),
+}  # fmt: skip
+#: Kinds of unit that are compared among themselves; a city may name others.
+TIERS: Mapping[str, str] = {
+    "bureau": N_("Bureaus and companies"), "subdistrict": N_("Subdistrict offices"),
+    "": N_("Units"), "-": N_("Not with a unit yet"),
+}  # fmt: skip
+
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
@@ -362,4 +405,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
     "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS}, "weekday": WEEKDAYS,
     "same_field": SAME_FIELDS, "lead": LEADS,
+    "photo_step": PHOTO_STEPS, "finding": FINDINGS,
+    "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
+    "tier": TIERS,
 }  # fmt: skip

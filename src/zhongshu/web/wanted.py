@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 
-from zhongshu.core.cases import Filter, InCampaign, Key, Measure, Order, Period, Stage
+from zhongshu.core.cases import Filter, InCampaign, Key, Measure, Order, Outcome, Period, Stage
 from zhongshu.core.grid import Area
 from zhongshu.core.procedures import ProcedureKind
 from zhongshu.core.values import AreaId, CategoryId, Span, UnitId, aware
@@ -17,7 +17,7 @@ from zhongshu.web.problems import BadField
 WORDS = (
     "text", "stage", "open", "category", "area", "unit", "channel", "since", "until", "overdue",
     "merged_into", "pending", "held", "repeats", "several", "asset", "linked_to", "campaign", "period",
-    "measure",
+    "measure", "outcome",
 )  # fmt: skip
 
 
@@ -34,8 +34,8 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         cell=cell,
         units=units(query.get("unit", ""), city),
         channel=query.get("channel", "").strip(),
-        since=_moment("since", query.get("since", ""), city, now),
-        until=_moment("until", query.get("until", ""), city, now),
+        since=moment("since", query.get("since", ""), city, now),
+        until=moment("until", query.get("until", ""), city, now),
         overdue=now if yes(query.get("overdue", "")) else None,
         merged_into=number_id(merged) if merged else None,
         pending=_pending(query.get("pending", "")),
@@ -45,6 +45,7 @@ def wanted(query: Mapping[str, str], city: City, *, now: datetime) -> Filter:
         asset=query.get("asset", "").strip()[:60],
         linked_to=number_id(led) if led else None,
         campaign=_campaign(query, now),
+        outcome=_outcome(query.get("outcome", "")),
     )
 
 
@@ -125,6 +126,13 @@ def _pending(text: str) -> str:
     return text
 
 
+def _outcome(text: str) -> Outcome | None:
+    try:
+        return Outcome(text) if text else None
+    except ValueError:
+        raise BadField("outcome", text, why=f"one of: {', '.join(Outcome)}") from None
+
+
 def _categories(text: str, city: City) -> frozenset[CategoryId]:
     """Read codes, or the beginning of one: `E-05` is all emergencies, whatever version of the
     catalogue their cases were filed under.
@@ -158,8 +166,8 @@ def units(text: str, city: City) -> frozenset[UnitId]:
     return city.units_under(unit.id)
 
 
-def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
-    """Read a moment with its offset, or a day in the city's own time (``until`` includes it)."""
+def moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
+    """Read a moment with its offset, or a day in the city's own time (as an end it is included)."""
     if not text:
         return None
     try:
@@ -168,7 +176,7 @@ def _moment(field: str, text: str, city: City, now: datetime) -> datetime | None
         at = datetime.fromisoformat(text)
         if len(text) == 10:
             at = at.replace(tzinfo=city.zone)
-            return at + timedelta(days=1) if field == "until" else at
+            return at + timedelta(days=1) if field in ("until", "to") else at
     except (ValueError, OverflowError):
         raise BadField(field, text, why="write 2026-11-24 or 2026-11-24T09:30:00+08:00") from None
     return aware(field, at)

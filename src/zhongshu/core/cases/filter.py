@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from zhongshu.core.cases.lifecycle import Stage
+from zhongshu.core.cases.lifecycle import Outcome, Stage
 from zhongshu.core.values import AreaId, CaseId, CategoryId, Span, UnitId
 
 
@@ -79,6 +79,7 @@ class Filter:
     asset: str = ""
     linked_to: CaseId | None = None
     campaign: InCampaign | None = None
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)

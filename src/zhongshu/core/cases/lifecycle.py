@@ -21,6 +21,7 @@ from zhongshu.core.values import (
     AreaId,
     CaseId,
     CategoryId,
+    PostId,
     Refused,
     UnitId,
 )
@@ -167,6 +168,9 @@ _KIND: Mapping[Act, Kind] = MappingProxyType(
 NEEDS_REASON: frozenset[Act] = frozenset({Act.REJECT, Act.RETURN, Act.FAIL, Act.REOPEN})
 
 
+_SAYS_WHOSE = frozenset({Act.HANDLE, Act.CLOSE, Act.REOPEN, Act.RATE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """The de-duplicated matter. One case, many reports.
@@ -211,7 +215,9 @@ class Case:
     due_at: datetime | None = None
     handled_at: datetime | None = None
     handled_by: AccountId | None = None
+    handled_post: PostId | None = None
     checked_by: AccountId | None = None
+    checked_post: PostId | None = None
     closed_at: datetime | None = None
     overdue_at: datetime | None = None
     merged_into: CaseId | None = None
@@ -246,8 +252,9 @@ class Case:
 FRESH_START: Data = MappingProxyType(
     {
         "unit": None, "outcome": None, "confirmation": None, "dispatched_at": None,
-        "due_at": None, "handled_at": None, "handled_by": None, "checked_by": None,
-        "closed_at": None, "overdue_at": None, "returns": 0, "returned_by": None,
+        "due_at": None, "handled_at": None, "handled_by": None, "handled_post": None,
+        "checked_by": None, "checked_post": None, "closed_at": None, "overdue_at": None,
+        "returns": 0, "returned_by": None, "solved": None, "satisfied": None,
         "linked_to": None,
     }
 )  # fmt: skip
@@ -269,7 +276,7 @@ class ReasonMissing(Refused):
 
 class OwnCheck(Refused):
     status: ClassVar[int] = 403
-    message = "The person who handled a case cannot check it."
+    message = "Whoever handled a case cannot check it, neither the person nor the post."
     remedy = "Somebody else has to check the result."
 
 
@@ -297,12 +304,28 @@ def step(
         raise NotAllowed(case, act)
     if act in NEEDS_REASON and not reason.strip():
         raise ReasonMissing("reason", act.value)
-    if act in (Act.PASS, Act.FAIL) and by.account is not None and by.account == case.handled_by:
+    if act in (Act.PASS, Act.FAIL) and handled(case, by):
         raise OwnCheck("by", by.account)
     stage = TRANSITIONS[case.stage, act] or case.before_merge or Stage.RECEIVED
     changes: dict[str, Any] = {"stage": stage, **_usual(case, act, by, at), **(sets or {})}
-    spoken = {**({"reason": reason} if reason else {}), **(says or {})}
+    spoken = {**_whose(case, act), **({"reason": reason} if reason else {}), **(says or {})}
     return changed(case, _KIND[act], changes, by=by, at=at, says=spoken)
+
+
+def handled(case: Case, by: By) -> bool:
+    """Say whether this hand, or its post, handled the case."""
+    return _same(by.account, case.handled_by) or _same(by.post, case.handled_post)
+
+
+def looked_after(case: Case, by: By) -> bool:
+    """Say whether this hand, or its post, handled the case or checked it."""
+    return (
+        handled(case, by) or _same(by.account, case.checked_by) or _same(by.post, case.checked_post)
+    )
+
+
+def _same(one: int | None, other: int | None) -> bool:
+    return one is not None and one == other
 
 
 def changed(
@@ -345,6 +368,15 @@ def fold(case_id: CaseId, facts: Iterable[Fact]) -> Case:
     return Case(id=case_id, version=last, **rich(fields))
 
 
+def _whose(case: Case, act: Act) -> dict[str, Any]:
+    """Return what some facts say besides: which unit had the case, and what came of it. Who
+    counts them need not read the case's whole story for it.
+    """
+    if act not in _SAYS_WHOSE or case.unit is None:
+        return {}
+    return {"unit": case.unit, **({"outcome": case.outcome} if act is Act.CLOSE else {})}
+
+
 def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
     """What an act always sets, whoever asks."""
     match act:
@@ -360,15 +392,18 @@ def _usual(case: Case, act: Act, by: By, at: datetime) -> dict[str, Any]:
             }  # fmt: skip
         case Act.HANDLE:
             return {
-                "handled_at": at, "handled_by": by.account,
-                "confirmation": None, "checked_by": None,
+                "handled_at": at, "handled_by": by.account, "handled_post": by.post,
+                "confirmation": None, "checked_by": None, "checked_post": None,
             }  # fmt: skip
         case Act.PASS:
-            return {"confirmation": Confirmation.CONFIRMED, "checked_by": by.account}
+            return {
+                "confirmation": Confirmation.CONFIRMED,
+                "checked_by": by.account, "checked_post": by.post,
+            }  # fmt: skip
         case Act.FAIL:
             return {
                 "confirmation": Confirmation.DENIED, "checked_by": by.account,
-                "outcome": None, "handled_at": None,
+                "checked_post": by.post, "outcome": None, "handled_at": None,
             }  # fmt: skip
         case Act.CLOSE | Act.REJECT:
             return {"closed_at": at}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,9 +12,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
+from zhongshu.core.cases.evidence import step_with
 from zhongshu.core.place import Datum, Point, to_wgs84
 from zhongshu.core.values import ReportId
-from zhongshu.flow import acts, browse, photos, same, things
+from zhongshu.flow import acts, browse, same, things
 from zhongshu.flow.bulk import through
 from zhongshu.flow.city import City
 from zhongshu.flow.once import once
@@ -40,8 +42,6 @@ FIELDS: dict[Act, tuple[str, ...]] = {
     Act.LINK: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
     Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
 }  # fmt: skip
-#: What the photos of an act show, where they do not say it themselves.
-_STEPS: dict[Act, str] = {Act.HANDLE: "after"}
 
 
 class ActIn(BaseModel):
@@ -245,12 +245,11 @@ def do(
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city, now = hub.city(), hub.clock()
-    form, taken = form_of(body, city), shots(body.photos, step=_STEPS.get(what, "check"), now=now)
+    form = replace(form_of(body, city), photos=shots(body.photos, step=step_with(what)))
     with hub.db.seeing(actor.sight) as tx:
 
         def act_once() -> dict[str, Any]:
             after = done(tx, hub, actor, number, what, form)
-            photos.keep(tx, after.id, taken)
             return with_acts(after, actor, city, parts_open=acts.parts_open(tx, after))
 
         said = once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Case
+from zhongshu.core.cases.evidence import PhotoStep, Shot
 from zhongshu.core.procedures import PATHS, Move, NoSuchMove, Procedure, ProcedureKind
 from zhongshu.core.values import UnitId
-from zhongshu.flow import browse, photos, proceedings
+from zhongshu.flow import browse, proceedings
 from zhongshu.flow.city import City
 from zhongshu.flow.once import once
 from zhongshu.store import procedures as store
@@ -105,11 +107,10 @@ def take(
     `Idempotency-Key` with the same body is answered as the first time.
     """
     now = hub.clock()
-    pictures = shots(body.photos, step="check", now=now)
+    photos = shots(body.photos, step=PhotoStep.CHECK)
 
     def take_once() -> dict[str, Any]:
-        case = taken(tx, hub, actor, number, identity, move, body)
-        photos.keep(tx, case.id, pictures)
+        case = taken(tx, hub, actor, number, identity, move, body, photos)
         after = next(p for p in store.of_case(tx, case.id) if p.id == identity)
         return jsonable_encoder(as_json(after, case, actor, hub.city()))
 
@@ -138,7 +139,8 @@ def begun(
 
 
 def taken(
-    tx: Tx, hub: Hub, actor: Actor, number: str, identity: int, move: str, body: SaidIn
+    tx: Tx, hub: Hub, actor: Actor, number: str, identity: int, move: str, body: SaidIn,
+    photos: Sequence[Shot] = (),
 ) -> Case:  # fmt: skip
     city = hub.city()
     try:
@@ -157,7 +159,7 @@ def taken(
     return proceedings.take(
         tx, city, case, identity, what,
         by=proceedings.post_for(actor, path, case, procedure.unit, level), at=hub.clock(),
-        said=spoken, unit=unit_of(body, city),
+        said=spoken, unit=unit_of(body, city), photos=photos,
     )  # fmt: skip
 
 

@@ -1,29 +1,27 @@
-"""The field: tasks to take along, photos from the spot, and places that were looked at."""
+"""The field: tasks to take along, and places that were looked at."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ConfigDict
 
-from zhongshu.core.access import Actor, Forbidden, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, Act
 from zhongshu.core.procedures import PATHS
 from zhongshu.core.values import Name
-from zhongshu.flow import browse, field, patrols, photos
+from zhongshu.flow import browse, field, patrols
 from zhongshu.flow.city import City
 from zhongshu.flow.once import once
 from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.api.cases import FIELDS
 from zhongshu.web.guard import Needs, TheHub
-from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["field"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
-Noter = Annotated[Actor, Depends(Needs(Permission.CASE_NOTE))]
 Checker = Annotated[Actor, Depends(Needs(Permission.CASE_CHECK))]
 
 
@@ -36,33 +34,6 @@ def tasks(actor: Reader, hub: TheHub) -> dict[str, Any]:
     with hub.db.seeing(actor.sight) as tx:
         found, whole = field.tasks(tx, actor)
     return {"at": now, "whole": whole, "tasks": [as_json(errand, city) for errand in found]}
-
-
-class PhotosIn(BaseModel):
-    """One to three photos of a case and the step they show."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    step: Literal["before", "after", "check"]
-    photos: list[PhotoIn]
-
-
-@router.post("/cases/{number}/photos", status_code=201)
-def add_photos(
-    number: str, body: PhotosIn, actor: Noter, hub: TheHub, idempotency_key: RetryKey = None
-) -> dict[str, Any]:
-    """Add photos to a case in sight, apart from an act: what it looked like before the work."""
-    now = hub.clock()
-    pictures = shots(body.photos, step=body.step, now=now)
-
-    with hub.db.seeing(actor.sight) as tx:
-        found = browse.case(tx, actor.sight, number)
-        if actor.acting(Permission.CASE_NOTE, area_code=found.area_code, unit=found.unit) is None:
-            raise Forbidden("permission", Permission.CASE_NOTE.value)
-        return once(
-            tx, actor.account, idempotency_key, sent(number, "photos", body), at=now,
-            do=lambda: {"photos": photos.keep(tx, found.id, pictures)},
-        )  # fmt: skip
 
 
 class LookIn(BaseModel):

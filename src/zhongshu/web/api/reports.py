@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,11 +15,12 @@ from starlette.types import Receive
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Act, Case
+from zhongshu.core.cases.evidence import PhotoStep, Shot
 from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.facts import A_REPORTER
 from zhongshu.core.intake import Draft, typed_code
 from zhongshu.core.values import Refused
-from zhongshu.flow import acts, browse, photos
+from zhongshu.flow import acts, browse, evidence
 from zhongshu.flow.intake import Receipt, receive
 from zhongshu.web.answer import answer
 from zhongshu.web.guard import Anybody, Needs, TheHub
@@ -87,19 +88,19 @@ async def filed(request: Request, actor: Actor, body: ReportIn, key: str | None)
     """Take one report in with its photos, or refuse it."""
     hub: Hub = request.app.state.hub
     draft = draft_of(body, source=f"api:{actor.account}", key=key)
-    pictures = await asyncio.to_thread(shots, body.photos, step="report", now=hub.clock())
+    taken = await asyncio.to_thread(shots, body.photos, step=PhotoStep.REPORT)
     receipt = await request.app.state.gatherer.send(draft)
     if isinstance(receipt, Refused):
         raise receipt
-    if pictures:
+    if taken:
         # A retry brings them again: what the first time did not get to keep is kept now.
-        await asyncio.to_thread(_keep, hub, receipt, pictures)
+        await asyncio.to_thread(_keep, hub, receipt, taken)
     return receipt
 
 
-def _keep(hub: Hub, receipt: Receipt, pictures: list[photos.Shot]) -> None:
+def _keep(hub: Hub, receipt: Receipt, taken: Sequence[Shot]) -> None:
     with hub.db.transaction() as tx:
-        photos.keep(tx, receipt.case, pictures, report=receipt.report)
+        evidence.with_report(tx, receipt.case, receipt.report, taken, at=hub.clock())
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:

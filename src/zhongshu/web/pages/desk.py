@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from zhongshu.core import pictures
-from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
+from zhongshu.core.cases.evidence import PhotoStep, step_of, step_with
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.core.procedures import ARRIVE_WITHIN, LEVELS, PATHS, Move
-from zhongshu.flow import browse, contacts, proceedings, views
+from zhongshu.flow import browse, contacts, evidence, proceedings, views
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.bulk import through
 from zhongshu.store import cases as store
-from zhongshu.store import vault
 from zhongshu.store import views as kept_views
-from zhongshu.web import wanted
+from zhongshu.web import shots, wanted
+from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
 from zhongshu.web.api.cases import ActIn, done, form_of
 from zhongshu.web.guard import Needs, TheHub
@@ -33,6 +34,8 @@ from zhongshu.web.problems import BadField
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 PAGE = 50
+#: The files of a form's field, by name and content.
+Files = list[tuple[str, bytes]]
 #: So many saved views show their count; each is a question to the database.
 COUNTED = 12
 #: The desk's own views: a name, and the query behind it.
@@ -124,12 +127,19 @@ async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str
     sent = await request.form()
     back = str(sent.get("back") or f"/cases/{number}")
     fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
-    files = [f for f in sent.getlist("photo") if not isinstance(f, str) and f.filename]
-    photos = [await _picture(f) for f in files[:3]]  # type: ignore[arg-type]
-    await asyncio.to_thread(_do, hub, actor, number, act, fields, photos)
-    return RedirectResponse(
-        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
-    )
+    files = {name: await shots.read(sent.getlist(name)) for name in ("photo_before", "photo")}
+    await asyncio.to_thread(_do, hub, actor, number, act, fields, files)
+    return _back_to(back)
+
+
+@router.post("/cases/{number}/photos")
+async def add_photos(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+    """Add photos from a form, then show the case again."""
+    sent = await request.form()
+    step, files = step_of(str(sent.get("step") or "")), await shots.read(sent.getlist("photo"))
+    if files:
+        await asyncio.to_thread(_add, hub, actor, number, step, files)
+    return _back_to(str(sent.get("back") or f"/cases/{number}"))
 
 
 @router.post("/cases/{number}/contact/{contact_id}")
@@ -150,14 +160,7 @@ def reveal(
 @router.get("/cases/{number}/photos/{photo_id}")
 def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
     """Show a photo of a case in sight."""
-    with hub.db.seeing(actor.sight) as tx:
-        found = browse.case(tx, actor.sight, number)
-        kept = vault.photo(tx, photo_id)
-        whose = store.get(tx, kept[0]) if kept is not None else None
-    # Those of a case merged into it are shown with it.
-    if kept is None or whose is None or found.id not in (whose.id, whose.merged_into):
-        raise NotFound("photo", photo_id)
-    return Response(kept[2], media_type=kept[1], headers={"Cache-Control": "private, max-age=3600"})
+    return photo_api.picture(hub, actor, number, photo_id)
 
 
 def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
@@ -170,29 +173,33 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
     )
 
 
+def _add(hub: Hub, actor: Actor, number: str, step: PhotoStep, files: Files) -> None:
+    photos = shots.of_files(files, step=step)
+    with hub.db.seeing(actor.sight) as tx:
+        photo_api.keep(tx, hub, actor, number, photos)
+
+
 def _do(
-    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str],
-    photos: list[pictures.Picture],
-) -> None:  # fmt: skip
+    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str], files: dict[str, Files]
+) -> None:
     try:
         what = Act(act)
     except ValueError:
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
-    form = form_of(ActIn.model_validate(fields), city)
+    photos = [
+        *shots.of_files(files["photo_before"], step=PhotoStep.BEFORE),
+        *shots.of_files(files["photo"], step=step_with(what)),
+    ]
+    form = replace(form_of(ActIn.model_validate(fields), city), photos=tuple(photos))
     with hub.db.seeing(actor.sight) as tx:
-        found = done(tx, hub, actor, number, what, form)
-        for picture in photos:
-            vault.add_photo(
-                tx, found.id, report=None, step="after" if what is Act.HANDLE else "check",
-                sha256=picture.sha256, mime=picture.mime, width=picture.width,
-                height=picture.height, data=picture.data, at=hub.clock(),
-            )  # fmt: skip
+        done(tx, hub, actor, number, what, form)
 
 
-async def _picture(file: UploadFile) -> pictures.Picture:
-    return pictures.clean(
-        await file.read(pictures.MAX_UPLOAD + 1), name=file.filename or "", field="photo"
+def _back_to(back: str) -> Response:
+    """Go back to where the form stood, and nowhere outside."""
+    return RedirectResponse(
+        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
     )
 
 
@@ -232,6 +239,8 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dic
         "Cause": Cause, "moves": lambda procedure: proceedings.offered(procedure, case, actor),
         "beginnings": proceedings.beginnings(case, actor, at=now),
         "levels": proceedings.levels_for(case, actor), "LEVELS": LEVELS,
+        "shown": evidence.arranged(sheet.photos, sheet.facts, case.id),
+        "photo_steps": evidence.steps_for(case, actor),
     }  # fmt: skip
 
 

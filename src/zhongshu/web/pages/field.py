@@ -204,7 +204,7 @@ def task(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
     """Show one task: where, what counts as done, the photos it needs, the acts it allows."""
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
-        spot = field.spot(tx, actor, number)
+        spot = field.spot(tx, city, actor, number)
     category = city.category(spot.errand.case.category)
     return _page(
         request, "field_task.html",

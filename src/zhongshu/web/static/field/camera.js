@@ -1,8 +1,9 @@
 // Photos made small on the device, without what the file carried along; and the picture before
 // laid over the camera, so that the one after is taken from the same spot.
 import { $, el, words } from "./app.js";
+import { far, here, metres } from "./geo.js";
 
-const SIDE = 1600, QUALITY = 0.8;
+const SIDE = 1600, QUALITY = 0.8, PATIENCE_MS = 6_000;
 
 /** A photo drawn anew: at most 1600 pixels on its longest side, JPEG, nothing hidden in it. */
 export async function shrunk(file) {
@@ -16,11 +17,39 @@ export async function shrunk(file) {
   return blob;
 }
 
-/** The photos chosen in a form, ready to be kept: {blob, taken}. */
+/** The photos chosen in a form, ready to be kept: {blob, taken, metres}. */
 export async function chosen(form, now) {
-  const files = [...form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]).slice(0, 3);
+  const inputs = [...form.querySelectorAll("input[type=file]")];
+  const files = inputs.flatMap((input) => [...input.files].map((file) => ({ file, measured: input.measured }))).slice(0, 3);
   // A camera writes the file as it takes the photo; a moment ahead of the hub's clock is none.
-  return Promise.all(files.map(async (file) => ({ blob: await shrunk(file), taken: new Date(Math.min(file.lastModified, Date.parse(now()))).toISOString() })));
+  return Promise.all(files.map(async ({ file, measured }) => ({
+    blob: await shrunk(file), taken: new Date(Math.min(file.lastModified, Date.parse(now()))).toISOString(),
+    metres: (await Promise.race([measured, new Promise((ok) => setTimeout(ok, PATIENCE_MS))])) ?? null,
+  })));
+}
+
+/** How many metres from the case this device is, or nothing; where it is stays here. */
+async function distance(field) {
+  const place = document.getElementById("place"), said = $("[data-measured]", field);
+  said.textContent = words.asking;
+  try {
+    const m = metres(await here(), { lon: Number(place.dataset.lon), lat: Number(place.dataset.lat) });
+    said.textContent = far(m, words.lang);
+    return Math.round(m);
+  } catch {
+    said.textContent = words.no_far;
+    return null;
+  }
+}
+
+/** Somebody who ticked the box once wants it for every photo taken on this device. */
+function measuring(input) {
+  const field = input.closest(".field"), box = $("[data-measure]", field);
+  if (!box) return;
+  const measure = () => { input.measured = box.checked && input.files.length ? distance(field) : undefined; if (!input.measured) $("[data-measured]", field).textContent = ""; };
+  box.checked = localStorage["field-measure"] === "1";
+  input.addEventListener("change", measure);
+  box.addEventListener("change", () => { localStorage["field-measure"] = box.checked ? "1" : "0"; measure(); });
 }
 
 function previews(input) {
@@ -69,6 +98,7 @@ async function overlay(input) {
 
 for (const input of document.querySelectorAll(".shot input[type=file]")) {
   input.addEventListener("change", () => previews(input));
+  measuring(input);
   if (!input.dataset.ghost) continue;
   const button = el("button", { type: "button", className: "button", textContent: words.camera });
   button.addEventListener("click", () => overlay(input));

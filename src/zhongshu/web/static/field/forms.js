@@ -3,7 +3,6 @@ import { $, account, drain, keep, now, say, today, words } from "./app.js";
 import { chosen } from "./camera.js";
 
 const Box = self.Outbox, MOMENT_MS = 4_000, SHOWN = { outcome: "outcomes" };
-const NEEDS_PHOTO = new Set(["solved", "stage_result"]);
 
 function wrong(form, text) {
   const box = $("[data-wrong]", form);
@@ -29,9 +28,16 @@ function inWords(body) {
     .map(([name, value]) => words[SHOWN[name]]?.[value] ?? value).join(" · ");
 }
 
-function missing(form, body, photos) {
-  const { send, act } = form.dataset;
-  if (act === "handle" && NEEDS_PHOTO.has(body.outcome) && !photos.length) return words.need_photo;
+/** A photo before that was taken here and that the page does not know of yet. */
+const beforeHere = async (number) => (await Box.all(account)).some((item) => item.kind === "photo" && item.number === number);
+
+async function missing(form, body, photos) {
+  const { send, act, number } = form.dataset, needs = (form.dataset.needs ?? "").split(" ");
+  // As the hub does: only what is called solved needs them.
+  if (act === "handle" && body.outcome === "solved") {
+    if (needs.includes("before") && !(await beforeHere(number))) return words.need_before;
+    if (needs.includes("after") && !photos.length) return words.need_photo;
+  }
   if (send === "photo" && !photos.length) return words.no_picture;
   if (send === "report" && body.lon === undefined && !body.address) return words.need_place;
   if (send === "report" && !body.text) return words.need_kind;
@@ -51,9 +57,8 @@ async function submitted(form) {
   try { photos = await chosen(form, now); } catch { wrong(form, words.no_picture); return; }
   if (send === "report") body = ofReport(form, body);
   if (send === "act") body.done_at = now();
-  if (send === "photo") body = { step: "before" };
   if (send === "look") body.day = today();
-  const lacking = missing(form, body, photos);
+  const lacking = await missing(form, body, photos);
   wrong(form, lacking);
   if (lacking) return;
   let item;
@@ -110,7 +115,6 @@ function unfold(items) {
 }
 
 if (number) {
-  for (const form of document.querySelectorAll("form[data-send=photo]")) form.hidden = false;
   addEventListener("field:items", (event) => unfold(event.detail));
   Box.all(account).then(unfold);
 }

@@ -86,7 +86,7 @@ self.Outbox = (() => {
   }
 
   async function bodyOf(item) {
-    const photos = await Promise.all(item.photos.map(async (p) => ({ data: await base64(p.blob), taken_at: p.taken })));
+    const photos = await Promise.all(item.photos.map(async (p) => ({ data: await base64(p.blob), taken_at: p.taken, ...(p.metres == null ? {} : { metres: p.metres }) })));
     return JSON.stringify({ ...item.body, ...(photos.length ? { photos } : {}) });
   }
 

@@ -1,0 +1,54 @@
+"""Commands that work out again what the hub says: its ledger, and its lots."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from zhongshu.core.lottery import ROUNDS
+from zhongshu.flow import lottery
+from zhongshu.flow.verify import ledger
+from zhongshu.terminal import bar, database, out, refusals
+
+lots = typer.Typer(no_args_is_help=True, help="The lottery of rechecks.")
+
+
+def verify() -> None:
+    """Fold the facts of every case, and name each whose row says something else."""
+    with refusals(), database() as db, bar() as shown:
+        task = shown.add_task("ledger", total=None)
+        wrong = list(ledger(db, progress=lambda n: shown.advance(task, n)))
+    for difference in wrong:
+        out.print(f"  [red]{difference.number}[/red]: {', '.join(difference.fields)}")
+    if wrong:
+        raise typer.Exit(1)
+    out.print("[green]✓[/green] every case is what its facts say")
+
+
+@lots.command("verify")
+def verify_lottery(
+    day: Annotated[str, typer.Argument(help="The day of closing, such as 2026-11-24.")],
+) -> None:
+    """Work the draws of a day out again from its seed, and say whatever is not right."""
+    try:
+        closed = date.fromisoformat(day)
+    except ValueError:
+        raise typer.BadParameter(f"{day} is no day; write 2026-11-24") from None
+    with refusals(), database() as db, db.transaction() as tx:
+        proofs = [lottery.proof(tx, closed, after_days) for after_days in ROUNDS]
+    for one in proofs:
+        drawn = one.lottery
+        out.print(f"closed on {drawn.day}, {drawn.after_days} days after: share {drawn.share:f}, commitment {drawn.commitment.hex()} of {drawn.committed_at:%Y-%m-%d %H:%M} UTC")  # fmt: skip
+        if drawn.seed is None:
+            out.print(f"  to be drawn on {drawn.due}")
+        else:
+            out.print(f"  seed {drawn.seed.hex()}: {len(one.drawings)} drawn of {len(one.closed)} closed")  # fmt: skip
+            for number in sorted(one.drawn):
+                out.print(f"    {number}")
+        for flaw in one.flaws:
+            out.print(f"  [red]✕ {flaw.replace('_', ' ')}[/red]")
+    if any(one.flaws for one in proofs):
+        raise typer.Exit(1)
+    out.print("[green]✓[/green] nothing is wrong with it")
