@@ -22,9 +22,9 @@ from zhongshu.flow.acts import Cause
 from zhongshu.flow.city import City
 from zhongshu.store.indicators import Key, Scope, Shown
 from zhongshu.web import wanted
-from zhongshu.web.api.cases import cell
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.problems import BadField
+from zhongshu.web.sheets import cell
 
 router = APIRouter(tags=["indicators"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
