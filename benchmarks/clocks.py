@@ -120,7 +120,7 @@ def _keep(url: str) -> None:
         with db.transaction() as tx:
             city = load(tx)
         for loop in jobs.run(
-            db, lambda: city, clock=lambda: datetime.now(UTC), stop=threading.Event()
+            db, lambda: city, clock=lambda: datetime.now(UTC), key=bytes(32), stop=threading.Event()
         ):
             loop.join()
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import NOW
+from tests.factories import KEY, NOW
 from zhongshu import jobs
 from zhongshu.core.cases import Case, Stage, begun, fold
 from zhongshu.core.cases.clocks import Rung, Tick
@@ -84,7 +84,9 @@ def test_after_a_day_of_standing_still_everything_is_told_and_the_log_says_how_f
         wound(tx, city, count)
     with caplog.at_level(logging.INFO, "zhongshu"):
         stop = threading.Event()
-        loops = jobs.run(db, lambda: city, clock=lambda: NOW + timedelta(days=300), stop=stop)
+        loops = jobs.run(
+            db, lambda: city, clock=lambda: NOW + timedelta(days=300), key=KEY, stop=stop
+        )
         until = time.monotonic() + 120
         left = -1
         while left != 0 and time.monotonic() < until:
