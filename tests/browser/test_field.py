@@ -395,7 +395,7 @@ def test_a_kept_page_says_how_old_it_is(hub: Hub, phone) -> None:
     page.evaluate(
         "() => { document.body.dataset.at = '2026-11-24T00:30:00+00:00'; dispatchEvent(new Event('offline')); }"
     )
-    expect(page.locator("#age")).to_have_text("数据截至 11/24 08:30")
+    expect(page.locator("#age")).to_have_text("截至 11/24 08:30")
     expect(page.locator("#net")).to_contain_text("没有网络")
 
 
