@@ -233,7 +233,7 @@ def decided(city: City, told: list[Fact], n: int) -> dict[str, Any]:
     work = city.work(case, at=at, asset=thing_of(city, case))
     if work is None:
         return {"unit": None, "due": None, "auto": False, "co": set()}
-    sets = acts.dispatched(city, replace(case, clocks=()), work, at)
+    sets = city.dispatched(replace(case, clocks=()), work, at)
     return {"unit": work.unit, "due": sets["due_at"], "auto": work.auto, "co": set(work.co_units)}
 
 
