@@ -308,6 +308,8 @@ def test_before_and_after_go_out_in_order_and_the_distance_without_the_place(
     hana.photo("form[data-act=handle] input[type=file]", "#332211")  # the box is remembered
     handle.locator("button.big").click()
     page.wait_for_url("**/m")
+    page.wait_for_selector("html[data-ready=yes]")
+    expect(page.locator("#unsent")).to_contain_text("2")
     bodies: list[str] = []
     page.on("request", lambda r: bodies.append(r.post_data or "") if r.method == "POST" else None)
     hana.context.set_offline(False)
@@ -783,7 +785,7 @@ def test_without_a_script_the_app_is_a_list_with_forms(hub: Hub, phone) -> None:
     assert hub.kinds(number)[-1] == "case:handled"
     page.goto("/m/report")
     page.fill("#address", "南门")
-    page.locator("summary", has_text="全部类别").click()
+    page.locator("summary", has_text="全部种类").click()
     page.select_option("#every-kind", "C-01-37")
     page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": jpeg(size=(40, 30))})  # fmt: skip
     page.click("button:text-is('提交')")
