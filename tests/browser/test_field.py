@@ -785,7 +785,7 @@ def test_without_a_script_the_app_is_a_list_with_forms(hub: Hub, phone) -> None:
     assert hub.kinds(number)[-1] == "case:handled"
     page.goto("/m/report")
     page.fill("#address", "南门")
-    page.locator("summary", has_text="全部种类").click()
+    page.locator("summary", has_text="全部类别").click()
     page.select_option("#every-kind", "C-01-37")
     page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": jpeg(size=(40, 30))})  # fmt: skip
     page.click("button:text-is('提交')")
