@@ -173,7 +173,7 @@ def test_the_desk_filters_pages_and_opens_cases_with_the_keyboard(demo: Demo, ne
 
 def test_keys_press_only_what_the_page_offers_and_can_be_switched_off(demo: Demo, new_page) -> None:
     page = new_page("dispatcher", lang="en")
-    page.goto(f"{demo.url}/desk?stage=dispatched")
+    page.goto(f"{demo.url}/desk")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.click("#keys button")

@@ -33,7 +33,7 @@ const KEYS = {
 };
 addEventListener("keydown", (e) => {
   if ((e.ctrlKey || e.metaKey) && e.key === "k") { open_palette(); e.preventDefault(); return; }
-  if (e.ctrlKey || e.metaKey || e.altKey || off.checked || e.target.closest("input, textarea, select, dialog")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || off.checked || e.target.closest("input, textarea, select, dialog[open]")) return;
   const key = before === "g" ? `g${e.key}` : e.key;
   before = e.key === "g" ? "g" : "";
   if (!KEYS[key]) return;
