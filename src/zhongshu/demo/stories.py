@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 
 from zhongshu.core.access import EVERYTHING
 from zhongshu.core.campaigns import Campaign, CampaignStep
@@ -190,6 +191,6 @@ def _joined(teller: _Teller, work: Iterator[Case], *, random: Random, key: bytes
             text=_ME_TOO[n % len(_ME_TOO)], lon=case.lon, lat=case.lat, joins=case.number,
             source=SOURCE,
         )
-        for n, case in enumerate(case for case in work if case.lon is not None)
+        for n, case in enumerate(islice((c for c in work if c.lon is not None), 24))
     ]  # fmt: skip
-    receive(teller.tx, teller.city, drafts[:24], now=teller.now, random=random, key=key)
+    receive(teller.tx, teller.city, drafts, now=teller.now, random=random, key=key)

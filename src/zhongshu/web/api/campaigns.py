@@ -23,11 +23,11 @@ from zhongshu.store import campaigns as store
 from zhongshu.store import cases as case_store
 from zhongshu.store.db import Tx
 from zhongshu.web.api.joint import lines_json
-from zhongshu.web.api.responsibility import csv_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField
+from zhongshu.web.sheets import download
 
 router = APIRouter(tags=["campaigns"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -245,7 +245,7 @@ def comparison_csv(identity: int, hub: TheHub, actor: Exporter) -> Response:
         *NUMBERS,
         "median_s",
     )
-    return csv_of(f"campaign-{identity}.csv", header, _rows(compared))
+    return download(f"campaign-{identity}.csv", _rows(compared), header)
 
 
 def _rows(found: Comparison) -> Iterable[dict[str, Any]]:

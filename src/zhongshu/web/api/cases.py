@@ -136,14 +136,10 @@ def _code(by: str, key: Any, city: City) -> str:
 def export(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
     """Stream exactly the filtered list as CSV, readable by spreadsheets in Chinese."""
     asked = wanted.wanted(request.query_params, hub.city(), now=hub.clock())
-    return StreamingResponse(
-        _csv(actor, hub.city(), asked, hub), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="cases.csv"'},
-    )  # fmt: skip
-
-
-def _csv(actor: Actor, city: City, asked: Filter, hub: TheHub) -> Iterator[str]:
-    return sheets.lines(browse.as_json(case, city) for case in _all(actor, asked, hub))
+    city = hub.city()
+    return sheets.download(
+        "cases.csv", (browse.as_json(case, city) for case in _all(actor, asked, hub))
+    )
 
 
 def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:

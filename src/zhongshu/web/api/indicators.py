@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.grid import Area
@@ -20,11 +18,12 @@ from zhongshu.core.values import UnitId
 from zhongshu.flow import mirror
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.city import City
+from zhongshu.store.city import Unit
 from zhongshu.store.indicators import Key, Scope, Shown
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.problems import BadField
-from zhongshu.web.sheets import cell
+from zhongshu.web.sheets import download
 
 router = APIRouter(tags=["indicators"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -99,32 +98,33 @@ def table(request: Request, hub: TheHub, actor: Reader) -> Response:
     ask = asked(request.query_params, city, now=hub.clock())
     with hub.db.seeing(actor.sight) as tx:
         found = mirror.look(tx, city, actor.sight, ask.period, ask.scope, within=ask.within)
-    rows = [("whole", "", "", m) for m in found.whole]
-    rows += [
-        ("unit", r.unit.code if r.unit else "", r.unit.name.zh if r.unit else "", m)
-        for each in found.tiers.values() for r in each for m in r.figures
-    ]  # fmt: skip
-    rows += [
-        (found.level, r.area.code if r.area else "", r.area.name.zh if r.area else "", m)
-        for r in found.areas for m in r.figures
-    ]  # fmt: skip
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        ("of", "code", "name", "from", "until", "indicator", "zh", "en", "numerator",
-         "denominator", "percent", "left_out")
-    )  # fmt: skip
-    for of, code, name, m in rows:
-        left_out = "; ".join(f"{reason} {n}" for reason, n in m.excluded.items())
-        writer.writerow(
-            cell(v)
-            for v in (
-                of, code, name, ask.period.start.isoformat(), ask.period.until.isoformat(),
-                m.indicator.code, m.indicator.name.zh, m.indicator.name.en, m.numerator,
-                m.denominator, m.percent, left_out,
-            )
-        )  # fmt: skip
-    return _attachment(iter(["\ufeff" + out.getvalue()]), "indicators.csv")
+    return download("indicators.csv", _rows(found, ask.period), COLUMNS)
+
+
+#: The columns of the table of figures.
+COLUMNS = (
+    "of", "code", "name", "from", "until", "indicator", "zh", "en", "numerator", "denominator",
+    "percent", "left_out",
+)  # fmt: skip
+
+
+def _rows(found: mirror.Mirror, period: Period) -> Iterator[dict[str, Any]]:
+    """Yield a row for each figure: of the whole, of each unit, of each area."""
+    of: list[tuple[str, Unit | Area | None, mirror.Figures]] = [
+        ("whole", None, found.whole),
+        *(("unit", row.unit, row.figures) for each in found.tiers.values() for row in each),
+        *((found.level, row.area, row.figures) for row in found.areas),
+    ]
+    for kind, whose, figures in of:
+        for m in figures:
+            yield {
+                "of": kind, "code": whose.code if whose else "",
+                "name": whose.name.zh if whose else "", "from": period.start.isoformat(),
+                "until": period.until.isoformat(), "indicator": m.indicator.code,
+                "zh": m.indicator.name.zh, "en": m.indicator.name.en, "numerator": m.numerator,
+                "denominator": m.denominator, "percent": m.percent,
+                "left_out": "; ".join(f"{reason} {n}" for reason, n in m.excluded.items()),
+            }  # fmt: skip
 
 
 @router.get("/indicators/{code}/cases")
@@ -152,7 +152,7 @@ def cases_table(code: str, request: Request, hub: TheHub, actor: Exporter) -> Re
     """Return all that is behind a number as a table."""
     city, query = hub.city(), {**request.query_params, "code": code}
     ask, what = asked(query, city, now=hub.clock()), opened(query)
-    return _attachment(_lines(hub, actor, city, ask, what), f"{code}.csv")
+    return download(f"{code}.csv", _items(hub, actor, city, ask, what))
 
 
 def asked(query: Mapping[str, str], city: City, *, now: datetime) -> Asked:
@@ -275,32 +275,18 @@ def place(row: mirror.AreaRow, level: str) -> dict[str, str]:
     return {"area": row.area.code} if row.area else {"outside": level}
 
 
-def _lines(hub: TheHub, actor: Actor, city: City, ask: Asked, what: Opened) -> Iterator[str]:
-    """Yield the table line by line, page after page."""
-    yield "\ufeff"
-    begun, then = False, None
+def _items(
+    hub: TheHub, actor: Actor, city: City, ask: Asked, what: Opened
+) -> Iterator[dict[str, Any]]:
+    """Yield all that is behind a number, page by page."""
+    then: Key | None = None
     while True:
         with hub.db.seeing(actor.sight) as tx:
             found = mirror.behind(
                 tx, actor.sight, ask.period, ask.scope, what.indicator, what.part,
                 reason=what.reason, also=what.also, after=then, limit=1000,
             )  # fmt: skip
-        out = io.StringIO()
-        writer = csv.writer(out)
-        for one in found:
-            row = item_json(one, city)
-            if not begun:
-                writer.writerow(row)
-                begun = True
-            writer.writerow(cell(value) for value in row.values())
-        yield out.getvalue()
+        yield from (item_json(one, city) for one in found)
         if len(found) < 1000:
             return
         then = key_of(found[-1])
-
-
-def _attachment(lines: Iterator[str], name: str) -> StreamingResponse:
-    return StreamingResponse(
-        lines, media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )  # fmt: skip

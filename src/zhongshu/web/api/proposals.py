@@ -21,6 +21,7 @@ from zhongshu.store import city_facts
 from zhongshu.store import proposals as store
 from zhongshu.store.proposals import Among, Differing, Kept, Run
 from zhongshu.web import wanted
+from zhongshu.web.api.same import SameIn
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField, problem
@@ -104,25 +105,10 @@ class DayChange(BaseModel):
     now: DayNow | None = Field(description="null: an ordinary day")
 
 
-class SameNow(BaseModel):
-    """A rule for the same matter, as /api/v1/same-rules has it; what is left out stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    metres: float | None = None
-    hours: float | None = None
-    apart: float | None = None
-    least: float | None = None
-    words: float | None = None
-    joins: bool | None = None
-    near_metres: float | None = None
-    near_hours: float | None = None
-
-
 class SameChange(BaseModel):
     subject: Literal["same"]
     key: str = Field("", description="the beginning of a category's code; empty for everything")
-    now: SameNow | None = Field(description="null takes back what the city set")
+    now: SameIn | None = Field(description="null takes back what the city set")
 
 
 ChangeIn = Annotated[

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -22,7 +20,7 @@ from zhongshu.store.returns import BY
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.problems import BadField
-from zhongshu.web.sheets import cell
+from zhongshu.web.sheets import download
 
 router = APIRouter(tags=["responsibility"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -94,7 +92,7 @@ def duty_rules_csv(hub: TheHub, _: CityReader) -> Response:
     """Return the duty catalogue as the table that `zhongshu import duty-rules` reads."""
     with hub.db.transaction() as tx:
         rows = duties.rows(tx, hub.city())
-    return csv_of("duty-rules.csv", COLUMNS, rows)
+    return download("duty-rules.csv", rows, COLUMNS)
 
 
 @router.get("/returns")
@@ -136,7 +134,7 @@ def returned_csv(request: Request, actor: Exporter, hub: TheHub, by: str = "rule
         for line in found.by[by]
     ]  # fmt: skip
     names = (by, "name_zh", "name_en", "returns", "dispatches", "since", "until")
-    return csv_of(f"returns-by-{by}.csv", names, rows)
+    return download(f"returns-by-{by}.csv", rows, names)
 
 
 def period(
@@ -151,17 +149,3 @@ def period(
     until = found.until or now
     since = found.since or until - timedelta(days=USUAL_DAYS)
     return wanted.wanted(kept, city, now=now), since, until
-
-
-def csv_of(name: str, header: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:
-    """Return rows as a CSV that spreadsheets read in Chinese and run nothing of."""
-    out = io.StringIO()
-    out.write("\ufeff")
-    writer = csv.writer(out)
-    names = tuple(header)
-    writer.writerow(names)
-    writer.writerows([cell(row.get(name)) for name in names] for row in rows)
-    return Response(
-        out.getvalue(), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )  # fmt: skip

@@ -72,12 +72,11 @@ def _code(city: City, category: str, text: str) -> str:
     return guesses[0].category.code if guesses else ""
 
 
-class RuleIn(BaseModel):
-    """A rule for the beginning of a category's code; what is left out stays as it is."""
+class SameIn(BaseModel):
+    """What a rule for the same matter says; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    category: str = ""
     metres: float | None = None
     hours: float | None = None
     apart: float | None = None
@@ -86,6 +85,12 @@ class RuleIn(BaseModel):
     joins: bool | None = None
     near_metres: float | None = None
     near_hours: float | None = None
+
+
+class RuleIn(SameIn):
+    """A rule for the beginning of a category's code."""
+
+    category: str = ""
 
 
 @router.get("/same-rules")

@@ -244,10 +244,7 @@ def run_cases_csv(
                 return
             last = found[-1].case_id
 
-    return StreamingResponse(
-        sheets.lines(rows()), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="run-{run}.csv"'},
-    )  # fmt: skip
+    return sheets.download(f"run-{run}.csv", rows())
 
 
 @router.get("/{proposal}/runs/{run}/reports")

@@ -81,8 +81,9 @@ def catalogue(request: Request, hub: TheHub, actor: Reader) -> Response:
 def catalogue_csv(request: Request, hub: TheHub, actor: Exporter) -> StreamingResponse:
     """Stream the duty catalogue, filtered likewise."""
     rows = _rows(hub, hub.city(), actor, dict(request.query_params))
-    return StreamingResponse(
-        sheets.lines(
+    return sheets.download(
+        "duty-rules.csv",
+        (
             {
                 "rule": row["rule"].number,
                 **{k: v if isinstance(v, str | list) and k != "hours" else str(v or "") for k, v in row["said"].items()},
@@ -90,8 +91,6 @@ def catalogue_csv(request: Request, hub: TheHub, actor: Exporter) -> StreamingRe
             }
             for row in rows
         ),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="duty-rules.csv"'},
     )  # fmt: skip
 
 
