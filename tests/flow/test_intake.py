@@ -192,6 +192,22 @@ def test_two_voices_in_one_batch_join_each_other(tx: Tx, city: City) -> None:
     assert folded(tx, case) == case
 
 
+def test_one_batch_joins_several_cases_and_one_of_them_twice(tx: Tx, city: City) -> None:
+    """Joined cases are written together: each as its last voice left it, with every fact."""
+    here, there = draft("路灯不亮"), draft("路灯不亮", lon=113.03, lat=34.03)
+    one, other = sent(tx, city, here), sent(tx, city, there)
+    assert one.id != other.id
+    urgent = replace(here, text="路灯不亮，电线掉下来有人触电")
+    receipts = send(tx, city, here, there, urgent, now=NOW + timedelta(minutes=5))
+    assert [r.case for r in receipts if isinstance(r, Receipt)] == [one.id, other.id, one.id]
+    first, second = cases.get(tx, one.id), cases.get(tx, other.id)
+    assert first is not None
+    assert second is not None
+    assert (first.reports, first.hazard, first.version) == (3, True, one.version + 2)
+    assert (second.reports, second.hazard, second.version) == (2, False, other.version + 1)
+    assert (folded(tx, first), folded(tx, second)) == (first, second)
+
+
 def test_a_joining_can_be_undone(tx: Tx, city: City) -> None:
     case = sent(tx, city, draft("路灯不亮"))
     (receipt,) = send(tx, city, draft("路灯坏了"))
