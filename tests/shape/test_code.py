@@ -71,6 +71,27 @@ def test_the_pages_ask_no_other_site_for_anything() -> None:
         assert not re.search(r"(?:src|href|url\()\s*=?\s*[\"'(]?https?://", text), path
 
 
+def test_a_class_is_laid_out_in_one_place() -> None:
+    """Two pages that give one class two layouts spoil each other; narrow screens may differ."""
+    text = (ROOT / "src/zhongshu/web/static/css/app.css").read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", text)
+    laid_out = Counter(
+        selector.strip()
+        for selectors, rule in re.findall(r"([^{}]+)\{([^{}]*)\}", text)
+        for selector in selectors.split(",")
+        if re.search(r"(?:^|;)\s*display:", rule) and re.fullmatch(r"\s*\.[\w-]+\s*", selector)
+    )
+    assert laid_out, "the style sheet is read"
+    assert [selector for selector, n in laid_out.items() if n > 1] == []
+    pages = "".join(
+        p.read_text("utf-8") for p in (ROOT / "src/zhongshu/web").glob("templates/*.html")
+    )
+    of_tables = " ".join(re.findall(r'<table class="([^"{]*)', pages)).split()
+    assert of_tables, "the pages are read"
+    assert {f".{name}" for name in of_tables} & laid_out.keys() == set(), "a table stays a table"
+
+
 def calls(path: Path) -> set[str]:
     """The dotted names a file calls, as far as they are plainly written."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
