@@ -100,6 +100,18 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     return found
 
 
+def free(tx: Tx, sight: Sight, numbers: Sequence[str]) -> dict[str, Case]:
+    """Return those of these cases in sight that nobody holds and that no other case hangs on,
+    by number; locked until the transaction ends.
+    """
+    wanted = [identity for number in numbers if (identity := City.case_id(number)) is not None]
+    return {
+        case.number: case
+        for case in cases.lock_free(tx, wanted)
+        if _covers(sight, case) and not case.leads and case.linked_to is None
+    }
+
+
 def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
     """Return a case by its identity, under the same rule."""
     found = cases.get(tx, identity)

@@ -44,6 +44,10 @@ _TAKEN: LiteralString = (
     "::bigint[] || {})::text, true)"
 )
 _LOCKED: LiteralString = f"select {COLUMNS} from cases where id = %s and {_TAKEN.format('array[id, merged_into]')} is not null for update"
+_LOCKED_FREE: LiteralString = (
+    f"select {COLUMNS} from cases where id = any(%s)"
+    f" and {_TAKEN.format('array[id, merged_into]')} is not null order by id for update skip locked"
+)
 
 
 def ids(tx: Tx, *, cases: int, reports: int) -> tuple[list[int], list[int]]:
@@ -176,6 +180,11 @@ def lock_all(tx: Tx, wanted: Sequence[CaseId]) -> dict[CaseId, Case]:
         (list(wanted),),
     )
     return {case.id: case for case in found}
+
+
+def lock_free(tx: Tx, wanted: Sequence[CaseId]) -> list[Case]:
+    """Return those of these cases that no other transaction holds, locked; waits for none."""
+    return _many(tx, _LOCKED_FREE, (list(wanted),))
 
 
 def some(tx: Tx, wanted: Sequence[CaseId]) -> list[Case]:

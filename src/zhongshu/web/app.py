@@ -1,9 +1,10 @@
-"""The application, put together: routes, refusals, headers, the gatherer and the stream."""
+"""The application, put together: routes, refusals, headers, what is gathered, and the stream."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +17,11 @@ from zhongshu import __version__
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.facts import Position
 from zhongshu.core.intake import Draft
-from zhongshu.flow.intake import receive
+from zhongshu.core.values import Refused
+from zhongshu.flow.intake import Receipt, receive
 from zhongshu.web import headers, problems
 from zhongshu.web.api import (
+    acts,
     assets,
     campaigns,
     cases,
@@ -39,7 +42,7 @@ from zhongshu.web.api import (
     same,
     views,
 )
-from zhongshu.web.gather import Answer, Gatherer
+from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
@@ -79,15 +82,17 @@ def create_app(hub: Hub) -> FastAPI:
         import anyio.to_thread  # noqa: PLC0415 — only inside a running loop
 
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        gatherer, stream = Gatherer(_receiver(hub)), Stream(hub)
-        app.state.gatherer, app.state.stream = gatherer, stream
-        gatherer.start()
-        stream.start()
+        app.state.reports = Gatherer(_receiver(hub), what="reports")
+        app.state.acts = Gatherer(partial(acts.together, hub), what="acts")
+        app.state.stream = Stream(hub)
+        workers = (app.state.reports, app.state.acts, app.state.stream)
+        for worker in workers:
+            worker.start()
         try:
             yield
         finally:
-            await stream.stop()
-            await gatherer.stop()
+            for worker in reversed(workers):
+                await worker.stop()
 
     app = FastAPI(
         title="Zhongshu 中枢", version=__version__, lifespan=alive, docs_url=None, redoc_url=None,
@@ -96,7 +101,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.add_middleware(headers.Headers)
     for part in (
-        reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
+        reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
         same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
@@ -145,8 +150,8 @@ async def events(
     )
 
 
-def _receiver(hub: Hub):  # noqa: ANN202 — the type stands in `gather`
-    def write(drafts: Sequence[Draft]) -> list[Answer]:
+def _receiver(hub: Hub) -> Callable[[Sequence[Draft]], list[Receipt | Refused]]:
+    def write(drafts: Sequence[Draft]) -> list[Receipt | Refused]:
         city = hub.city()
         with hub.db.transaction() as tx:
             return receive(tx, city, drafts, now=hub.clock(), random=hub.random, key=hub.key)

@@ -1,8 +1,8 @@
-"""Reports that arrive together become one batch and one commit.
+"""What arrives together becomes one batch and one commit: reports, and acts on cases.
 
-There is no waiting at rest: a report that finds the worker idle is written at once; those
-that come while it writes are written together next. Each caller gets its own answer, and
-a report that breaks a batch is tried alone, so that it never spoils its neighbours.
+There is no waiting at rest: what finds the worker idle is written at once; what comes while
+it writes is written together next. Each caller gets its own answer, and what breaks a batch
+never spoils its neighbours.
 """
 
 from __future__ import annotations
@@ -10,34 +10,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
-from zhongshu.core.intake import Draft
 from zhongshu.core.values import Refused
-from zhongshu.flow.intake import Receipt
 
-Answer = Receipt | Refused
-Receive = Callable[[Sequence[Draft]], list[Answer]]
+Asked = TypeVar("Asked")
+Said = TypeVar("Said")
 MOST = 64
 WAITING = 2000
 
 
 class Busy(Refused):
     status: ClassVar[int] = 429
-    message = "More reports are arriving than can be written at this moment."
+    message = "More is arriving than can be written at this moment."
     remedy = "Send it again in a few seconds; the same Idempotency-Key makes that safe."
 
 
-class Gatherer:
-    """Turns single reports into batches. ``receive`` is called in a thread."""
+class Gatherer(Generic[Asked, Said]):
+    """Turns single askings into batches. ``write`` is called in a thread, and answers each: with
+    what was made of it, or with the refusal to raise where it was asked for.
+    """
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._waiting: asyncio.Queue[tuple[Draft, asyncio.Future[Answer]]] = asyncio.Queue(WAITING)
+    def __init__(
+        self, write: Callable[[Sequence[Asked]], Sequence[Said | Refused]], *, what: str
+    ) -> None:
+        self._write, self._what = write, what
+        self._waiting: asyncio.Queue[tuple[Asked, asyncio.Future[Said]]] = asyncio.Queue(WAITING)
         self._worker: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._worker = asyncio.create_task(self._work(), name="gather")
+        self._worker = asyncio.create_task(self._work(), name=f"gather {self._what}")
 
     async def stop(self) -> None:
         if self._worker is not None:
@@ -45,13 +47,13 @@ class Gatherer:
             with suppress(asyncio.CancelledError):
                 await self._worker
 
-    async def send(self, draft: Draft) -> Answer:
-        """Return the receipt of a report, or its refusal."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    async def send(self, asked: Asked) -> Said:
+        """Return the answer to one asking, or raise its refusal."""
+        answer: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
         try:
-            self._waiting.put_nowait((draft, answer))
+            self._waiting.put_nowait((asked, answer))
         except asyncio.QueueFull:
-            raise Busy("reports", WAITING) from None
+            raise Busy(self._what, WAITING) from None
         return await answer
 
     async def _work(self) -> None:
@@ -59,32 +61,24 @@ class Gatherer:
             batch = [await self._waiting.get()]
             while len(batch) < MOST and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await asyncio.to_thread(self._write, batch)
+            said = await asyncio.to_thread(self._each, [asked for asked, _ in batch])
+            for (_, answer), one in zip(batch, said, strict=True):
+                _settle(answer, one)
 
-    def _write(self, batch: list[tuple[Draft, asyncio.Future[Answer]]]) -> None:
+    def _each(self, asked: Sequence[Asked]) -> Sequence[Said | Exception]:
+        """Write a batch, or where that fails each alone: then each hears of its own failure."""
         try:
-            answers = self._receive([draft for draft, _ in batch])
+            return self._write(asked)
         except Exception as error:  # noqa: BLE001 — each caller must hear of it
-            if len(batch) == 1:
-                _tell(batch[0][1], error)
-                return
-            for one in batch:
-                self._write([one])
-            return
-        for (_, answer), said in zip(batch, answers, strict=True):
-            _tell(answer, said)
+            if len(asked) == 1:
+                return [error]
+            return [said for one in asked for said in self._each([one])]
 
 
-def _tell(answer: asyncio.Future[Answer], said: Answer | Exception) -> None:
-    """Hand an answer over to the loop the caller waits in."""
-    loop = answer.get_loop()
-
-    def settle() -> None:
-        if answer.done():
-            return
-        if isinstance(said, Refused) or not isinstance(said, Exception):
-            answer.set_result(said)
-        else:
-            answer.set_exception(said)
-
-    loop.call_soon_threadsafe(settle)
+def _settle(answer: asyncio.Future[Said], said: Said | Exception) -> None:
+    if answer.done():  # its caller has gone
+        return
+    if isinstance(said, Exception):
+        answer.set_exception(said)
+    else:
+        answer.set_result(said)

@@ -1,75 +1,28 @@
-"""Cases: lists that page by key, counts that are exact, and acts that say when they may be done."""
+"""Cases: lists that page by key, counts that are exact, and one case with all about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.cases import NEEDS_REASON, Act, Case, Filter, Key, Order, Outcome
-from zhongshu.core.cases.evidence import step_with
-from zhongshu.core.place import Datum, Point, to_wgs84
-from zhongshu.core.values import ReportId
+from zhongshu.core.cases import Case, Filter, Key, Order
 from zhongshu.flow import acts, browse, same, things
-from zhongshu.flow.bulk import through
 from zhongshu.flow.city import City
-from zhongshu.flow.once import once
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
-from zhongshu.store.db import Tx
 from zhongshu.web import sheets, wanted
-from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.answer import answer
+from zhongshu.web.api.acts import with_acts
 from zhongshu.web.guard import Needs, TheHub
-from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
-from zhongshu.web.shots import PhotoIn, shots
 
 router = APIRouter(tags=["cases"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
-
-#: Which fields an act reads, for programs that draw their own buttons.
-FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.LOCATE: ("lon", "lat", "datum", "address", "asset"),
-    Act.CLASSIFY: ("category", "condition", "asset"), Act.FILE: ("category", "condition", "asset"),
-    Act.DISPATCH: ("unit", "condition"), Act.HANDLE: ("outcome", "note"), Act.MERGE: ("into",),
-    Act.LINK: ("into",), Act.SPLIT: ("report",), Act.RATE: ("solved", "satisfied"),
-    Act.NOTE: ("note",), Act.RETURN: ("clause", "cause"),
-}  # fmt: skip
-
-
-class ActIn(BaseModel):
-    """What comes with an act; `version` refuses it (409) when the case has moved on. `done_at`
-    is when it was done by a device that had no net; photos come with the act or not at all.
-    `asset` is the code of the thing the case is about; `-` says that it is about none.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = ""
-    clause: str = ""
-    cause: str = ""
-    note: str = ""
-    version: int | None = None
-    done_at: AwareDatetime | None = None
-    photos: list[PhotoIn] = []
-    unit: str | None = None
-    category: str | None = None
-    condition: int | None = None
-    lon: float | None = None
-    lat: float | None = None
-    datum: str = "wgs84"
-    address: str = ""
-    outcome: str | None = None
-    into: str | None = None
-    report: str | None = None
-    asset: str | None = None
 
 
 @router.get("/cases", response_model=dict[str, Any])
@@ -165,21 +118,6 @@ def case(number: str, actor: Reader, hub: TheHub) -> Response:
     return answer(with_acts(found, actor, hub.city(), parts_open=waits))
 
 
-def with_acts(
-    found: Case, actor: Actor, city: City, *, parts_open: bool = False
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        **browse.as_json(found, city),
-        "acts": [
-            {
-                "act": act, "href": f"/api/v1/cases/{found.number}/acts/{act.value}",
-                "fields": [*FIELDS.get(act, ()), *(("reason",) if act in NEEDS_REASON else ())],
-            }
-            for act in browse.acts_for(found, actor, parts_open=parts_open)
-        ],
-    }  # fmt: skip
-
-
 @router.get("/cases/{number}/facts")
 def facts(number: str, actor: Reader, hub: TheHub) -> list[dict[str, Any]]:
     """Return what happened to a case, in order."""
@@ -227,92 +165,3 @@ def pick(number: str, actor: Reader, hub: TheHub) -> dict[str, Any]:
         "limit": str(work.limit), "condition": work.says["condition"], "due_at": work.due_at,
         "runner_up": second and city.units[second.unit].code,
     }  # fmt: skip
-
-
-@router.post("/cases/{number}/acts/{act}", response_model=dict[str, Any])
-def do(
-    number: str, act: str, body: ActIn, actor: Reader, hub: TheHub, idempotency_key: RetryKey = None
-) -> Response:
-    """Do one act; the answer is the case after it, with the acts that may follow. The same
-    `Idempotency-Key` with the same body is answered as the first time, and not done again.
-    """
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
-    city, now = hub.city(), hub.clock()
-    form = replace(form_of(body, city), photos=shots(body.photos, step=step_with(what)))
-    with hub.db.seeing(actor.sight) as tx:
-
-        def act_once() -> dict[str, Any]:
-            after = done(tx, hub, actor, number, what, form)
-            return with_acts(after, actor, city, parts_open=acts.parts_open(tx, after))
-
-        said = once(
-            tx, actor.account, idempotency_key, sent(number, act, body), at=now, do=act_once
-        )
-    return answer(said)
-
-
-def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:
-    """Do one act to a case in sight, through the post that allows it; return the case after."""
-    # An act of two cases locks both, in an order of its own; both have to be in sight.
-    alone = what not in {*acts.OF_TWO, Act.UNMERGE}
-    found = browse.case(tx, actor.sight, number, lock=alone)
-    if what in acts.OF_TWO and form.into is not None:
-        browse.seen(tx, actor.sight, form.into)
-    return acts.act(
-        tx, hub.city(), found if alone else found.id, what, by=through(actor, what, found),
-        at=hub.clock(), form=form,
-    )  # fmt: skip
-
-
-def form_of(body: ActIn, city: City) -> acts.Form:
-    """Turn what was sent into what the flow reads."""
-    unit = city.unit_codes.get(body.unit) if body.unit else None
-    if body.unit and unit is None:
-        raise BadField("unit", body.unit, why="no unit has this code; see /api/v1/units")
-    return acts.Form(
-        reason=body.reason[:2000],
-        clause=body.clause[:300],
-        cause=body.cause,
-        note=body.note[:2000],
-        version=body.version,
-        done_at=body.done_at,
-        unit=unit.id if unit else None,
-        category=body.category or None,
-        condition=body.condition,
-        place=_place(body),
-        address=body.address[:300],
-        outcome=_outcome(body.outcome),
-        into=browse.number_id(body.into) if body.into else None,
-        report=_report(body.report),
-        asset=None if not body.asset else "" if body.asset == "-" else body.asset.strip()[:60],
-    )
-
-
-def _place(body: ActIn) -> Point | None:
-    if body.lon is None and body.lat is None:
-        return None
-    if body.lon is None or body.lat is None:
-        raise BadField("lon" if body.lon is None else "lat", None, why="a place needs both")
-    try:
-        datum = Datum(body.datum)
-    except ValueError:
-        raise BadField("datum", body.datum, why=f"one of: {', '.join(Datum)}") from None
-    return to_wgs84(Point(body.lon, body.lat), datum)
-
-
-def _outcome(text: str | None) -> Outcome | None:
-    try:
-        return Outcome(text) if text else None
-    except ValueError:
-        raise BadField("outcome", text, why=f"one of: {', '.join(Outcome)}") from None
-
-
-def _report(text: str | None) -> ReportId | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise BadField("report", text, why="the number of a report of this case")
-    return ReportId(int(text))

@@ -17,7 +17,7 @@ from zhongshu.flow import browse, field, patrols
 from zhongshu.flow.city import City
 from zhongshu.flow.once import once
 from zhongshu.web.again import RetryKey, sent
-from zhongshu.web.api.cases import FIELDS
+from zhongshu.web.api.acts import FIELDS
 from zhongshu.web.guard import Needs, TheHub
 
 router = APIRouter(tags=["field"])

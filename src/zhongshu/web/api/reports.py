@@ -89,9 +89,7 @@ async def filed(request: Request, actor: Actor, body: ReportIn, key: str | None)
     hub: Hub = request.app.state.hub
     draft = draft_of(body, source=f"api:{actor.account}", key=key)
     taken = await asyncio.to_thread(shots, body.photos, step=PhotoStep.REPORT)
-    receipt = await request.app.state.gatherer.send(draft)
-    if isinstance(receipt, Refused):
-        raise receipt
+    receipt = await request.app.state.reports.send(draft)
     if taken:
         # A retry brings them again: what the first time did not get to keep is kept now.
         await asyncio.to_thread(_keep, hub, receipt, taken)

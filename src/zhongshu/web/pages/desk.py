@@ -25,7 +25,7 @@ from zhongshu.store import views as kept_views
 from zhongshu.web import shots, wanted
 from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
-from zhongshu.web.api.cases import ActIn, done, form_of
+from zhongshu.web.api.acts import ActIn, done, form_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page

@@ -85,9 +85,7 @@ async def report(
             said["held"], photos = (key, []) if key else (held, photos)
         if known:
             return page(request, "known.html", {"said": said, "known": known, "problem": None})
-        answer = await request.app.state.gatherer.send(draft)
-        if isinstance(answer, Refused):
-            raise answer
+        answer = await request.app.state.reports.send(draft)
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
