@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.test_people import FLAGS
+from tests.browser.chromium import FLAGS
 from tests.demo_server import Demo, running
 
 IMAGES = Path(__file__).parents[1] / "docs/images"

@@ -15,7 +15,7 @@ from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_history import MAPPING, frame
 from tests.flow.test_intake import folded, sent, through
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import EVERYTHING
 from zhongshu.core.calendar import due, parse_limit
 from zhongshu.core.cases import Act, Filter, Key, Order, Outcome, Stage
@@ -33,7 +33,6 @@ from zhongshu.store import cases, reports, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 from zhongshu.web import wanted
-from zhongshu.web.app import create_app
 
 DISPATCH = (Act.DISPATCH, DING, Form())
 DONE = (
@@ -83,7 +82,7 @@ def test_03_a_masked_phone_sent_back_leaves_the_true_one_intact(tx: Tx, city: Ci
 
 
 def test_04_a_reporter_cannot_fetch_anothers_matter_by_number_or_by_list(db: Database) -> None:
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         head = key_for(db, "ada")
         one = client.post("/api/v1/reports", json={"text": "路灯不亮", "lon": 113.01, "lat": 34.03}, headers=head).json()  # fmt: skip
         for path in (f"/api/v1/cases/{one['case']}", "/api/v1/cases", "/api/v1/cases.csv", f"/cases/{one['case']}"):  # fmt: skip
@@ -177,7 +176,7 @@ def test_10_the_administrators_are_told_of_the_rule_that_is_passed_over(db: Data
         tx.execute("update units set active = false where code = 'U1'")
     with db.transaction() as tx:
         notices.tell_idle_rules(tx, load(tx), now=NOW)
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         admin = key_for(db, "admin")
         said = client.get("/api/v1/notices", headers=admin).json()["notices"]
         assert [(n["kind"], n["says"]["unit"], n["says"]["clause"]) for n in said] == [
@@ -229,7 +228,7 @@ def test_14_reopening_after_the_window_is_refused_by_the_server(tx: Tx, city: Ci
 def test_15_somebody_without_a_post_sees_an_explanation_and_not_an_empty_screen(
     db: Database,
 ) -> None:
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         headers = {**key_for(db, "stranger"), "accept-language": "en"}
         for path in ("/desk", "/inbox"):
             page = client.get(path, headers=headers)

@@ -7,20 +7,18 @@ scenario's clock is the hub's; checks between the steps ask the API.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
-from starlette.testclient import TestClient
+from httpx2 import Cookies
+from playwright.sync_api import Browser, Locator, Page, Route
 
-from tests.browser.test_people import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.browser.chromium import PATIENCE_MS
 from tests.scenarios.book import Scenario, Step, scenarios
 from tests.scenarios.stage import Stage
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,14 +28,6 @@ BOOK = [scenario for scenario in scenarios() if scenario.pages]
 SITE = "http://hub.test"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
 class Pages(Stage):
     """A stage on which everybody works through pages."""
 
@@ -45,6 +35,8 @@ class Pages(Stage):
         super().__init__(db)
         self.browser = browser
         self.people: dict[str, Page] = {}
+        #: What tells people apart who share one application.
+        self.cookies: dict[str, Cookies] = {}
         self.status = 0
         with db.transaction() as tx:
             tx.execute(
@@ -57,9 +49,7 @@ class Pages(Stage):
         if who not in self.people:
             page = self.browser.new_context(locale="zh-CN").new_page()
             page.set_default_timeout(PATIENCE_MS)
-            own = TestClient(create_app(self.hub), base_url=SITE)
-            own.__enter__()
-            page.route("**/*", lambda route: self.answer(own, route))
+            page.route("**/*", lambda route: self.answer(who, route))
             self.people[who] = page
         return self.people[who]
 
@@ -74,18 +64,20 @@ class Pages(Stage):
             page.goto(f"{SITE}{path}")
         return page
 
-    def answer(self, client: TestClient, route: Route) -> None:
-        """Answer a request of the browser by the application; cookies are the client's."""
+    def answer(self, who: str, route: Route) -> None:
+        """Answer a request of somebody's browser by the application."""
         asked = route.request
         where = urlsplit(asked.url)
         if where.path == "/events":
             route.fulfill(status=204)
             return
         kept = ("content-type", "accept", "accept-language", "origin", "sec-fetch-site")
-        said = client.request(
-            asked.method, f"{where.path}?{where.query}", content=asked.post_data_buffer,
+        self.client.cookies = self.cookies.get(who, Cookies())
+        said = self.client.request(
+            asked.method, asked.url, content=asked.post_data_buffer,
             headers={k: v for k, v in asked.headers.items() if k in kept}, follow_redirects=True,
         )  # fmt: skip
+        self.cookies[who] = self.client.cookies
         if asked.method == "POST":
             self.status = said.status_code
         headers = {k: v for k, v in said.headers.items() if k == "content-type"}

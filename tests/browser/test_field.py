@@ -23,9 +23,9 @@ import httpx2
 import psycopg
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.test_people import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.browser.chromium import CHROMIUM, PATIENCE_MS
 from tests.browser.wire import Wire
 from zhongshu.core.access import Duty
 from zhongshu.flow import setup, signin
@@ -124,14 +124,6 @@ def hub(server: str, template: str) -> Iterator[Hub]:
         shutil.rmtree(folder, ignore_errors=True)
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *CAMERA])
-        yield launched
-        launched.close()
 
 
 class Phone:

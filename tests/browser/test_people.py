@@ -4,79 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.demo_server import Demo, running
+from tests.browser.chromium import CHROMIUM
+from tests.demo_server import Demo
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
-#: How long a browser that shares two cores with everything else may take for one step.
-PATIENCE_MS = 90_000
-expect.set_options(timeout=30_000)
-FLAGS = [
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def new_page(browser: Browser, demo: Demo) -> Iterator:
-    """Return a maker of pages: each with its own cookies; scripts' errors fail the test."""
-    errors: list[str] = []
-    contexts = []
-
-    def make(who: str = "", *, lang: str = "zh", width: int = 1280, scripts: bool = True) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, java_script_enabled=scripts,
-            locale="zh-CN" if lang == "zh" else "en-US", reduced_motion="reduce",
-        )  # fmt: skip
-        contexts.append(context)
-        context.add_cookies([{"name": "lang", "value": lang, "url": demo.url}])
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "request",
-            lambda r: (
-                None
-                if r.url.startswith((demo.url, "blob:", "data:"))
-                else errors.append(f"asked elsewhere: {r.url}")
-            ),
-        )
-        if who:
-            page.goto(f"{demo.url}/login")
-            page.fill("#login", who)
-            page.fill("#password", demo.password)
-            page.click("main button")
-            expect(page).to_have_url(re.compile("/desk"))
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert errors == []
 
 
 def photo(colour: str = "#888") -> bytes:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.factories import draft
 from tests.flow.test_intake import sent
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.cli import app
 from zhongshu.core.assets import AssetFilter, AssetState, feature_rows, read_assets
 from zhongshu.core.grid import NotGeoJson
@@ -23,7 +23,6 @@ from zhongshu.flow import assets, browse, things
 from zhongshu.flow.city import City
 from zhongshu.store import assets as store
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 
 def lamp(code: str = "L1", **fields: Any) -> dict[str, Any]:
@@ -139,7 +138,7 @@ def test_rows_are_read_with_whatever_number_they_have_in_the_file(city: City) ->
 
 
 def test_lists_filter_page_and_count(db: Database) -> None:
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         nora = key_for(db, "nora")
         with db.transaction() as tx:
             from zhongshu.flow.city import load

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import sent
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import EVERYTHING, Duty, Sight
 from zhongshu.core.campaigns import Campaign, CampaignState, CampaignStep, Fixed, bounds
 from zhongshu.core.cases import Case, Filter, InCampaign, Measure, Order, Period
@@ -28,7 +28,6 @@ from zhongshu.flow.intake import receive
 from zhongshu.store import accounts, cases
 from zhongshu.store import campaigns as store
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 DAY = timedelta(days=1)
 SUE = By(account=AccountId(1))
@@ -208,7 +207,7 @@ def stormy(db: Database) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]
         drafts = [draft(("路灯不亮", "井盖丢了")[n % 2], lon=113.001 + 0.002 * n) for n in range(6)]
         receive(tx, city, drafts, now=NOW - DAY / 24, random=same_random(3), key=KEY)
         made = cases.page(tx, EVERYTHING, Filter(), order=Order.NEWEST, after=None, limit=9)
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         yield client, {n: key_for(db, n) for n in ("sue", "ding", "hana", "nora")}, made[::-1]
 
 

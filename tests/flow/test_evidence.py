@@ -15,7 +15,7 @@ from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import folded, sent, through
 from tests.photos import jpeg, shot
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import Actor, Duty, Holding
 from zhongshu.core.cases import Act, Case, Outcome, OwnCheck, Stage
 from zhongshu.core.cases.evidence import AfterMissing, BeforeMissing, BothMissing, PhotoStep, Shot
@@ -29,7 +29,6 @@ from zhongshu.flow.city import City, load
 from zhongshu.store import cases, facts, procedures, vault
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 BEFORE, AFTER, CHECK = PhotoStep.BEFORE, PhotoStep.AFTER, PhotoStep.CHECK
 HERE = (113.01, 34.03)
@@ -200,7 +199,7 @@ def test_photos_go_in_by_the_interface_and_solved_without_them_is_refused(db: Da
     with db.transaction() as tx:
         case = in_hand(tx, asking(tx, PhotoRule.BEFORE_AFTER))
     path = f"/api/v1/cases/{case.number}"
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         hana = key_for(db, "hana")
         cheng = key_for(db, "cheng")
 
@@ -237,7 +236,7 @@ def test_photos_go_in_by_the_interface_and_solved_without_them_is_refused(db: Da
 def test_the_page_takes_before_and_after_apart_and_shows_them_side_by_side(db: Database) -> None:
     with db.transaction() as tx:
         case = in_hand(tx, asking(tx, PhotoRule.BEFORE_AFTER))
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         hana = key_for(db, "hana")
         answer = client.post(
             f"/cases/{case.number}/acts/handle", data={"outcome": "solved"}, headers=hana,
@@ -254,7 +253,7 @@ def test_the_page_takes_before_and_after_apart_and_shows_them_side_by_side(db: D
 
 
 def test_on_the_tracking_page_only_the_photos_after_the_work_are_shown(db: Database) -> None:
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         ada, hana = key_for(db, "ada"), key_for(db, "hana")
         body = {"text": "路灯不亮", "lon": 113.01, "lat": 34.03}
         made = client.post("/api/v1/reports", json=body, headers=ada).json()

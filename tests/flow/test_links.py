@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import folded, sent, through
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Act, Case, Filter, Outcome, Stage
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
@@ -25,7 +25,6 @@ from zhongshu.flow.climbing import climb
 from zhongshu.flow.intake import receive
 from zhongshu.store import cases, facts, procedures
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 DISPATCH = (Act.DISPATCH, DING, Form())
 HOUR = timedelta(hours=1)
@@ -345,7 +344,7 @@ def test_many_are_linked_and_handled_by_one_act_and_failures_are_listed(db: Data
         receive(tx, city, drafts, now=NOW, random=same_random(5), key=KEY, join=False)
         made = cases.page(tx, EVERYTHING, Filter(), order=browse.Order.NEWEST, after=None, limit=99)
         lead, *others = (c.number for c in reversed(made))
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         ding, hana, cheng = (key_for(db, n) for n in ("ding", "hana", "cheng"))
         assert client.post(f"/api/v1/cases/{lead}/acts/dispatch", json={}, headers=ding).status_code == 200  # fmt: skip
         offered = client.get(f"/api/v1/cases/{lead}/linked", headers=ding).json()["offered"]
@@ -389,7 +388,7 @@ def test_a_joint_call_takes_a_limit_and_is_rated_once_from_each_side(db: Databas
     with db.transaction() as tx:
         city = browse_city(tx)
         case = through(tx, city, sent(tx, city, draft("路灯不亮")), DISPATCH)
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         ding, hana = key_for(db, "ding"), key_for(db, "hana")
         at = f"/api/v1/cases/{case.number}/procedures"
         page = client.get(f"/cases/{case.number}", headers=ding).text

@@ -19,7 +19,7 @@ from tests.cast import ADA, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_assets import lamp, put
 from tests.flow.test_intake import sent, through
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.cli import app
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Case, Filter
@@ -33,7 +33,6 @@ from zhongshu.flow.things import NoSuchAsset
 from zhongshu.store import cases, facts
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 
 def unit(city: City, code: str) -> UnitId:
@@ -336,7 +335,7 @@ def test_pages_and_interface_tell_the_same(db: Database) -> None:
             DutyRule(id=0, lead=Lead.OWNER, category="C", clause="先主后属地", forbidden=frozenset({unit(city, "U1-1")})),
         )  # fmt: skip
         city_store.changed(tx)
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         ding, ada = key_for(db, "ding"), key_for(db, "ada")
         assert "路灯" in client.get("/report?asset=L1").text
         assert client.get("/report?asset=L9").status_code == 200

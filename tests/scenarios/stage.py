@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from tests.factories import KEY, NOW, same_random
 from tests.photos import jpeg
 from tests.scenarios.book import ZONE, Scenario, Step
+from tests.web.hub import app_on
 from zhongshu import jobs
 from zhongshu.core.cases import Period
 from zhongshu.core.dispatch import DutyRule, Lead
@@ -22,7 +23,6 @@ from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
 #: Who plays besides the cast: login, duty, area, unit.
@@ -92,7 +92,7 @@ class Stage:
         self.lines: list[dict[str, Any]] = []
 
     def play(self, scenario: Scenario) -> None:
-        with TestClient(create_app(self.hub)) as self.client:
+        with TestClient(app_on(self.hub)) as self.client:
             for step in scenario.steps:
                 self.now = step.at(self.now)
                 self.jobs()

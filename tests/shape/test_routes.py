@@ -7,10 +7,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from tests.web.hub import hub_on
+from tests.web.hub import app_on, hub_on
 from zhongshu.core.access import Permission
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 from zhongshu.web.guard import Anybody, Needs
 
 #: Made by the framework, and public: the description of the interface.
@@ -35,7 +34,7 @@ def guards(route: APIRoute) -> list[Needs | Anybody]:
 
 
 def test_every_route_names_one_permission(db: Database) -> None:
-    app = create_app(hub_on(db))
+    app = app_on(hub_on(db))
     routes = walk(app)
     assert len(routes) > 35
     for path, route in routes:
@@ -52,7 +51,7 @@ class Fill(dict[str, object]):
 
 
 def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
-    app = create_app(hub_on(db))
+    app = app_on(hub_on(db))
     with TestClient(app) as client:
         for whole, route in walk(app):
             if isinstance(guards(route)[0], Anybody):
@@ -66,5 +65,5 @@ def test_nobody_reads_or_acts_without_signing_in(db: Database) -> None:
 
 @pytest.mark.parametrize("word", ["checkin", "check-in", "rank", "score", "points", "track-person"])
 def test_no_route_is_about_scoring_people(db: Database, word: str) -> None:
-    app = create_app(hub_on(db))
+    app = app_on(hub_on(db))
     assert not [path for path, _ in walk(app) if word in path]

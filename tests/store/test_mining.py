@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Filter, Outcome
 from zhongshu.core.mining import picture
@@ -19,7 +19,6 @@ from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import mining
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 
 FULL = (
     (Act.DISPATCH, DING, Form()), (Act.ACCEPT, HANA, Form()),
@@ -88,7 +87,7 @@ def test_every_way_opens_exactly_its_cases(tx: Tx, city: City) -> None:
 def test_the_page_and_the_interface_show_the_rework(db: Database) -> None:
     with db.transaction() as tx:
         lives(tx, load(tx))
-    with TestClient(create_app(hub_on(db))) as client:
+    with TestClient(app_on(hub_on(db))) as client:
         ada = key_for(db, "ada")
         said: dict[str, Any] = client.get("/api/v1/process?since=2026-11-01", headers=ada).json()
         edges = {(e["from"], e["to"]): e["cases"] for e in said["edges"]}

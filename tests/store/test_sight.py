@@ -17,7 +17,7 @@ from tests.cast import ADA, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
 from tests.shape.test_routes import Fill, guards, walk
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Case, Outcome
 from zhongshu.core.cases.filter import Filter
@@ -31,7 +31,6 @@ from zhongshu.flow.city import City, load
 from zhongshu.store import cases, facts, reports, tasks, vault, wall
 from zhongshu.store.db import CITY, STAFF, Database, Tx, _step_behind
 from zhongshu.store.migrate import migrate
-from zhongshu.web.app import create_app
 from zhongshu.web.guard import Anybody
 
 #: A case's rows, and how each is traced to its case.
@@ -293,7 +292,7 @@ def test_one_cannot_merge_into_what_one_does_not_see(db: Database) -> None:
         one, other = sent(tx, city, draft()), sent(tx, city, draft("井盖丢了", lat=34.01))
         tx.execute("update posts set duty = 'acceptor' where duty = 'viewer'")
     for walled in (True, False):
-        with Database(db.conninfo, walled=walled) as there, TestClient(create_app(hub_on(there))) as client:  # fmt: skip
+        with Database(db.conninfo, walled=walled) as there, TestClient(app_on(hub_on(there))) as client:  # fmt: skip
             answer = client.post(
                 f"/api/v1/cases/{one.number}/acts/merge", json={"into": other.number},
                 headers=key_for(there, "nora") if walled else {"Authorization": "Bearer zs_nora"},
@@ -318,7 +317,7 @@ def test_with_every_check_of_the_program_gone_no_page_shows_more(
     monkeypatch.setattr(Sight, "covers", lambda *_, **__: True)
     monkeypatch.setattr(cases, "_covered", lambda *_: None)
     leaks: set[str] = set()
-    with Database(db.conninfo, walled=walled) as there, TestClient(create_app(hub_on(there))) as client:  # fmt: skip
+    with Database(db.conninfo, walled=walled) as there, TestClient(app_on(hub_on(there))) as client:  # fmt: skip
         for number in (seen.number, hidden.number):
             for path, route in walk(client.app):  # type: ignore[arg-type]
                 if isinstance(guards(route)[0], Anybody) or "GET" not in (route.methods or ()) or path == "/events":  # fmt: skip

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import cast
+
+from fastapi import FastAPI
+
 from tests.factories import KEY, NOW, same_random
 from zhongshu.flow import signin
 from zhongshu.store import accounts
 from zhongshu.store.db import Database
+from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
 
 def hub_on(db: Database) -> Hub:
     """Return a hub at `NOW`."""
     return Hub(db=db, clock=lambda: NOW, random=same_random(), key=KEY)
+
+
+def app_on(hub: Hub) -> FastAPI:
+    """Return the application on a hub: one for the whole run, for making its routes anew takes
+    a third of a second. It serves one hub at a time.
+    """
+    app = _the_app()
+    worker = app.state.acts._worker if hasattr(app.state, "acts") else None
+    assert worker is None or worker.done(), "another test client is still open on it"
+    app.state.hub = hub
+    return app
+
+
+@cache
+def _the_app() -> FastAPI:
+    return create_app(cast("Hub", None))
 
 
 def key_for(db: Database, login: str) -> dict[str, str]:

@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import Duty
 from zhongshu.store import accounts
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 Headers = dict[str, str]
 
 
 @pytest.fixture
 def client(db: Database) -> Iterator[TestClient]:
-    with TestClient(create_app(hub_on(db))) as made:
+    with TestClient(app_on(hub_on(db))) as made:
         yield made
 
 

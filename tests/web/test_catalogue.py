@@ -14,12 +14,11 @@ from fastapi.testclient import TestClient
 from openpyxl import load_workbook
 
 from tests.factories import NOW
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.catalogue_table import read_rows
 from zhongshu.flow.signin import hashed_password
 from zhongshu.link import sheets
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 PASSWORD = "a long enough password"
 HTML = {"accept": "text/html"}
@@ -32,7 +31,7 @@ Headers = dict[str, str]
 def client(db: Database) -> Iterator[TestClient]:
     with db.transaction() as tx:
         tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
-    with TestClient(create_app(hub_on(db)), headers=HTML) as made:
+    with TestClient(app_on(hub_on(db)), headers=HTML) as made:
         yield made
 
 

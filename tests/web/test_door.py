@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.hub import hub_on
+from tests.web.hub import app_on, hub_on
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 PASSWORD = "a long enough password"
 HTML = {"accept": "text/html"}
@@ -21,7 +20,7 @@ HTML = {"accept": "text/html"}
 def client(db: Database) -> Iterator[TestClient]:
     with db.transaction() as tx:
         tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
-    with TestClient(create_app(hub_on(db)), follow_redirects=False, headers=HTML) as made:
+    with TestClient(app_on(hub_on(db)), follow_redirects=False, headers=HTML) as made:
         yield made
 
 

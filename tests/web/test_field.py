@@ -14,14 +14,13 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.factories import NOW
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from tests.web.test_api import act, report
 from zhongshu.core.facts import Kind
 from zhongshu.flow import field as flow
 from zhongshu.flow.once import KEPT_FOR, forget
 from zhongshu.store import accounts
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 Headers = dict[str, str]
 
@@ -42,7 +41,7 @@ def hire(db: Database, login: str, duty: str, area: str = "", unit: str = "") ->
 
 @pytest.fixture
 def client(db: Database) -> Iterator[TestClient]:
-    with TestClient(create_app(hub_on(db))) as made:
+    with TestClient(app_on(hub_on(db))) as made:
         yield made
 
 

@@ -16,13 +16,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.factories import NOW
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from tests.web.test_api import act
 from tests.web.test_field import dispatched, hire, kinds
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
 from zhongshu.web import appfiles
-from zhongshu.web.app import create_app
 
 Headers = dict[str, str]
 #: What a phone with a bad connection may be asked to fetch before it sees its tasks.
@@ -31,7 +30,7 @@ FIRST_LOAD = 60_000
 
 @pytest.fixture
 def client(db: Database) -> Iterator[TestClient]:
-    with TestClient(create_app(hub_on(db))) as made:
+    with TestClient(app_on(hub_on(db))) as made:
         made.headers["accept"] = "text/html"
         yield made
 

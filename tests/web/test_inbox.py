@@ -14,14 +14,13 @@ from fastapi.testclient import TestClient
 
 from tests.factories import KEY, NOW, same_random
 from tests.flow.test_notices import caught_up, hire
-from tests.web.hub import key_for
+from tests.web.hub import app_on, key_for
 from zhongshu.core.access import Duty
 from zhongshu.flow.city import load
 from zhongshu.flow.climbing import climb
 from zhongshu.flow.proceedings import notice_late
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
 PASSWORD = "a long enough password"
@@ -39,7 +38,7 @@ class Desk:
             hire(tx, "uma", Duty.SUPERVISOR, unit="U1")
             tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
         self.hub = Hub(db=db, clock=lambda: self.now, random=same_random(), key=KEY)
-        self.client = TestClient(create_app(self.hub), follow_redirects=False, headers=HTML)
+        self.client = TestClient(app_on(self.hub), follow_redirects=False, headers=HTML)
 
     def wait(self, **span: float) -> None:
         """Let time pass, with the background work."""

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import sent, through
-from tests.web.hub import key_for
+from tests.web.hub import app_on, key_for
 from zhongshu import jobs
 from zhongshu.core.cases import Act, Outcome
 from zhongshu.core.facts import A_REPORTER
@@ -27,7 +27,6 @@ from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases
 from zhongshu.store.db import Database, Tx
-from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
 DAY = timedelta(days=1)
@@ -67,7 +66,7 @@ def client(db: Database) -> Iterator[TestClient]:
         lived(tx, city)
     jobs.lots(db, lambda: city, KEY, lambda: LATER)
     hub = Hub(db=db, clock=lambda: LATER, random=same_random(), key=KEY)
-    with TestClient(create_app(hub)) as made:
+    with TestClient(app_on(hub)) as made:
         made.headers.update(key_for(db, "ada"))
         yield made
 
@@ -258,7 +257,7 @@ def test_a_lottery_that_is_none_is_refused(client: TestClient, path: str) -> Non
 
 def test_an_empty_city_has_a_page_and_no_rate(db: Database) -> None:
     hub = Hub(db=db, clock=lambda: NOW, random=same_random(), key=KEY)
-    with TestClient(create_app(hub)) as client:
+    with TestClient(app_on(hub)) as client:
         page = client.get("/mirror", headers={**key_for(db, "ada"), "accept-language": "en"})
         assert page.status_code == 200
         assert "100.00 %" not in page.text

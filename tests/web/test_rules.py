@@ -14,11 +14,10 @@ from fastapi.testclient import TestClient
 
 from tests.factories import NOW
 from tests.flow.test_proposals import live, loaded
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu import jobs
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 PASSWORD = "a long enough password"
 HTML = {"accept": "text/html"}
@@ -32,7 +31,7 @@ def client(db: Database) -> Iterator[TestClient]:
     with db.transaction() as tx:
         tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
         live(tx, loaded(tx), random.Random(2), 30)
-    with TestClient(create_app(hub_on(db)), follow_redirects=False) as made:
+    with TestClient(app_on(hub_on(db)), follow_redirects=False) as made:
         yield made
 
 

@@ -11,11 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from tests.web.test_door import HTML, PASSWORD, form_token, sign_in
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
-from zhongshu.web.app import create_app
 
 LAMP = {"text": "小区门口路灯不亮", "group": "light", "lon": "113.01", "lat": "34.03"}
 
@@ -24,7 +23,7 @@ LAMP = {"text": "小区门口路灯不亮", "group": "light", "lon": "113.01", "
 def client(db: Database) -> Iterator[TestClient]:
     with db.transaction() as tx:
         tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
-    with TestClient(create_app(hub_on(db)), follow_redirects=False, headers=HTML) as made:
+    with TestClient(app_on(hub_on(db)), follow_redirects=False, headers=HTML) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.hub import hub_on, key_for
+from tests.web.hub import app_on, hub_on, key_for
 from zhongshu.core.access import Actor
 from zhongshu.core.cases import Act, Case
 from zhongshu.flow import browse, signin
@@ -16,7 +16,6 @@ from zhongshu.flow.verify import ledger
 from zhongshu.store import accounts
 from zhongshu.store.db import Database
 from zhongshu.web.api.acts import ActIn, Asked, together
-from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
 
@@ -27,7 +26,7 @@ def hub(db: Database) -> Hub:
 
 @pytest.fixture
 def client(hub: Hub) -> Iterator[TestClient]:
-    with TestClient(create_app(hub)) as made:
+    with TestClient(app_on(hub)) as made:
         yield made
 
 

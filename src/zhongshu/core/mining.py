@@ -162,7 +162,7 @@ def drawn(shown: Picture, *, words: Mapping[str, str], links: Mapping[tuple[str,
     most = max((e.cases for e in shown.edges), default=1)
     reach = [_reach(e, at) for e in shown.edges]
     west, east = min([0.0, *reach]) - 2 * _MARGIN, max([widest, *reach]) + 2 * _MARGIN
-    parts = [f'<svg class="process" viewBox="{west:.0f} 0 {east - west:.0f} {height:.0f}" width="{east - west:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">',
+    parts = [f'<svg class="process" viewBox="{west:.0f} 0 {east - west:.0f} {height:.0f}" width="{east - west:.0f}" role="group" xmlns="http://www.w3.org/2000/svg">',
              '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="11" markerHeight="11" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>']  # fmt: skip
     parts += [_edge(e, at, most, shown.cases, links) for e in shown.edges]
     parts += [_node(name, x, y, words) for name, (x, y, _) in at.items()]

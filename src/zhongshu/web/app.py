@@ -82,9 +82,10 @@ def create_app(hub: Hub) -> FastAPI:
         import anyio.to_thread  # noqa: PLC0415 — only inside a running loop
 
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        app.state.reports = Gatherer(_receiver(hub), what="reports")
-        app.state.acts = Gatherer(partial(acts.together, hub), what="acts")
-        app.state.stream = Stream(hub)
+        on: Hub = app.state.hub
+        app.state.reports = Gatherer(_receiver(on), what="reports")
+        app.state.acts = Gatherer(partial(acts.together, on), what="acts")
+        app.state.stream = Stream(on)
         workers = (app.state.reports, app.state.acts, app.state.stream)
         for worker in workers:
             worker.start()
