@@ -26,7 +26,7 @@ import polars as pl
 import psycopg
 from tests import factories
 
-from benchmarks import clocks, locate
+from benchmarks import clocks, locate, stream
 from benchmarks.load import Client, Measured, drive
 from zhongshu.core.access import Duty
 from zhongshu.core.history import Mapping
@@ -47,7 +47,7 @@ LIST_QUERIES = (
 )  # fmt: skip
 
 
-PARTS = ("locate", "intake", "lists", "clocks", "import")
+PARTS = ("locate", "intake", "lists", "clocks", "stream", "import")
 
 
 def main() -> None:
@@ -73,6 +73,9 @@ def main() -> None:
     if "clocks" in parts:
         with served(said.workers) as (url, port, keys):
             rows += clocks.run(url, port, keys, sizes[1])
+    if "stream" in parts:
+        with served(said.workers) as (_, port, keys):
+            rows += stream.run(port, keys, 100 if said.quick else 1000)
     if "import" in parts:
         rows += importing(quick=said.quick)
     write(rows, workers=said.workers, keep=not said.only)

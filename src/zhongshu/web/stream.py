@@ -45,7 +45,7 @@ class Event:
 @dataclass(eq=False)
 class Listener:
     sight: Sight
-    queue: asyncio.Queue[list[Event] | None] = field(default_factory=lambda: asyncio.Queue(LAG))
+    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(LAG))
 
 
 class Stream:
@@ -82,12 +82,18 @@ class Stream:
                 continue
             if batch:
                 self._past.extend(batch)
-                for listener in list(self._listeners):
-                    try:
-                        listener.queue.put_nowait(batch)
-                    except asyncio.QueueFull:
-                        self._listeners.discard(listener)
+                self._hand_on(batch)
             await asyncio.sleep(EVERY_S)
+
+    def _hand_on(self, batch: list[Event]) -> None:
+        """Give each listener what it may see: made once for all who see the same."""
+        frames = {sight: _frame(batch, sight) for sight in {each.sight for each in self._listeners}}
+        for listener in list(self._listeners):
+            try:
+                if frame := frames[listener.sight]:
+                    listener.queue.put_nowait(frame)
+            except asyncio.QueueFull:
+                self._listeners.discard(listener)
 
     def _read(self) -> list[Event]:
         with self._hub.db.reading() as connection:
@@ -130,15 +136,13 @@ class Stream:
                         yield _frame(missed, sight)
             while not self._closing and listener in self._listeners:
                 try:
-                    batch = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
+                    frame = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
                 except TimeoutError:
                     yield b": alive\n\n"
                     continue
-                if batch is None:
+                if frame is None:
                     return
-                frame = _frame(batch, sight)
-                if frame:
-                    yield frame
+                yield frame
         finally:
             self._listeners.discard(listener)
 
