@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS
 from tests.demo_server import Demo, running
 
 IMAGES = Path(__file__).parents[1] / "docs/images"
-#: name: (path, who, language, width, height)
-SHOTS = {
-    "wall-zh": ("/wall", "supervisor", "zh", 1920, 1080),
-    "wall-en": ("/wall", "supervisor", "en", 1920, 1080),
-    "desk-zh": ("/desk?stage=filed", "dispatcher", "zh", 1440, 900),
-    "desk-en": ("/desk?stage=filed", "dispatcher", "en", 1440, 900),
-    "door-zh": ("/", "", "zh", 390, 844),
-    "door-en": ("/en", "", "en", 390, 844),
+#: face: (path in Chinese, in English, who, width, height)
+FACES = {
+    "screen": ("/wall", "/wall", "supervisor", 1920, 1080),
+    "desk": ("/desk?stage=filed", "/desk?stage=filed", "dispatcher", 1440, 900),
+    "field": ("/m", "/m", "handler", 390, 844),
+    "door": ("/", "/en", "", 390, 844),
+    "mirror": ("/mirror", "/mirror", "supervisor", 1440, 900),
+    "workshop": ("/workshop/rules", "/workshop/rules", "admin", 1440, 900),
 }
 
 
@@ -26,12 +28,15 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with running() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for name, (path, who, lang, width, height) in SHOTS.items():
-            page = _page(browser, demo, who, lang, width, height)
-            page.goto(demo.url + path)
-            _settle(page, path)
-            page.screenshot(path=IMAGES / f"{name}.png")
-            print(IMAGES / f"{name}.png")
+        for face, (zh, en, who, width, height) in FACES.items():
+            for lang, path in (("zh", zh), ("en", en)):
+                page = _page(browser, demo, who, lang, width, height)
+                page.goto(demo.url + path)
+                _settle(page, path)
+                image = Image.open(io.BytesIO(page.screenshot()))
+                image.save(IMAGES / f"{face}-{lang}.webp", quality=82, method=6)
+                print(IMAGES / f"{face}-{lang}.webp")
+                page.context.close()
         browser.close()
 
 
