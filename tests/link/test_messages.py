@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.link.outside import free_port, mail_server, web_server
+from zhongshu import main
 from zhongshu.core.messages import Fault, HookStyle, Parcel
 from zhongshu.core.texts import Medium
 from zhongshu.link import push
@@ -19,6 +20,7 @@ from zhongshu.link.hooks import Groups, SmsGateway, heard, request
 from zhongshu.link.mail import Smtp
 from zhongshu.link.outbox import Outbox
 from zhongshu.link.posting import Answer, NotThere, post
+from zhongshu.settings import Settings
 
 INSIDE = frozenset({"127.0.0.1"})
 
@@ -225,3 +227,30 @@ def test_the_outbox_takes_everything_and_the_same_thing_twice_is_one_file(tmp_pa
     names = sorted(p.name for p in (tmp_path / "outbox").iterdir())
     assert names == ["email-000000001.json", "email-000000002.json"]
     assert json.loads((tmp_path / "outbox" / names[0]).read_text("utf-8"))["subject"] == "派单"
+
+
+# ── what the operator sets ───────────────────────────────────────────────────────────
+
+
+def test_the_operator_s_password_comes_from_a_file_and_the_doctor_tries_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("right\nnot this line\n")
+    with mail_server(password="right") as box:
+        for name, value in {
+            "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(box.port), "SMTP_TLS": "none", "SMTP_USER": "hub",
+            "SMTP_PASSWORD_FILE": str(secret), "FOLDER": str(tmp_path), "SITE": "https://hub.example/",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(f"ZHONGSHU_{name}", value)
+        settings = Settings.read()
+        assert "right" not in repr(settings)
+        assert main.look_at_mail(settings).good
+        assert main.sender(settings) == "zhongshu@hub.example"
+        assert set(main.carriers(settings)) == {Medium.EMAIL}
+        secret.write_text("wrong\n")
+        found = main.look_at_mail(Settings.read())
+        assert not found.good
+        assert found.remedy
+    monkeypatch.setenv("ZHONGSHU_OUTBOX", str(tmp_path / "outbox"))
+    assert set(main.carriers(Settings.read())) == set(Medium)

@@ -7,6 +7,7 @@ its text may name, stands here; nobody is reached from here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -219,6 +220,15 @@ def next_morning(at: datetime, zone: ZoneInfo, *, hour: int = 8) -> datetime:
     local = at.astimezone(zone)
     today = local.replace(hour=hour, minute=0, second=0, microsecond=0)
     return (today if local < today else today + timedelta(days=1)).astimezone(at.tzinfo)
+
+
+_URL = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][^\s#]*)?")
+
+
+def host_of(url: str) -> str | None:
+    """Return the host of an address something can be posted to; None where it is no such."""
+    found = _URL.fullmatch(url) if len(url) <= 1000 else None
+    return found and found[1].strip("[]").lower()
 
 
 class NoSuchEvent(Refused):

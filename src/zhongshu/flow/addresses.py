@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from zhongshu.core.access import Actor, NotFound
 from zhongshu.core.escalation import among
-from zhongshu.core.messages import TEST, HookStyle, MessageState
+from zhongshu.core.messages import TEST, HookStyle, MessageState, host_of
 from zhongshu.core.notices import MANDATORY, NoticeKind
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, read_contact, sealed
 from zhongshu.core.texts import Hearer, Medium
@@ -49,7 +48,7 @@ class NoTitle(Refused):
 
 
 class NoHook(Refused):
-    message = "%(field)s: “%(value)s” is no address a group is told at."
+    message = "%(field)s: this is no address a group is told at."
     remedy = "Copy the whole address of the robot; it begins with https://."
 
 
@@ -109,8 +108,8 @@ def add_browser(
     at: datetime,
 ) -> None:  # fmt: skip
     """Let one more browser of an account be told; the oldest goes where there are too many."""
-    host = urlsplit(url).hostname
-    if urlsplit(url).scheme != "https" or not host or not (p256dh and auth) or len(url) > 1000:
+    host = host_of(url)
+    if not url.startswith("https://") or host is None or not (p256dh and auth):
         raise NoBrowser("url")
     there = [a for a in store.of_accounts(tx, [account]) if a.medium == Medium.PUSH]
     for old in there[: max(0, len(there) + 1 - MOST_BROWSERS)]:
@@ -177,9 +176,9 @@ def add_hook(
     name = " ".join(title.split())
     if not 1 <= len(name) <= 60:
         raise NoTitle("title", title)
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("https", "http") or not parts.hostname or len(url) > 1000:
-        raise NoHook("url", parts.hostname or "")
+    host = host_of(url.strip())
+    if host is None:
+        raise NoHook("url", "")  # what was written may be a key
     unit = city.unit_codes.get(place)
     area = city.tree.named(place) if place and unit is None else None
     if place and unit is None and area is None:
@@ -189,7 +188,7 @@ def add_hook(
     hook = Hook(
         id=identity, title=name, style=HookStyle(among("style", style, list(HookStyle))).value,
         unit=unit.id if unit else None, area=area.id if area else None, lang=lang,
-        host=parts.hostname, nonce=nonce, active=True,
+        host=host, nonce=nonce, active=True,
         sealed=sealed(said, key=key, nonce=nonce, about=hook_about(identity)),
     )  # fmt: skip
     store.add_hook(tx, hook, by=by, at=at)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.cases import Case
+from zhongshu.core.cases.voices import OF_ONE
 from zhongshu.core.catalogue import DOOR_GROUPS
 from zhongshu.core.escalation import Post
 from zhongshu.core.facts import Fact, Kind
@@ -21,17 +22,19 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.notices import MANDATORY, Notice
 from zhongshu.core.texts import Hearer, Medium
-from zhongshu.core.values import AccountId, Lang
+from zhongshu.core.values import AccountId, Lang, ReportId
 from zhongshu.flow.browse import voices_of
 from zhongshu.flow.city import City
 from zhongshu.store import addresses, cases, facts
 from zhongshu.store import messages as store
-from zhongshu.store.addresses import Hook
+from zhongshu.store.addresses import Asker, Hook
 from zhongshu.store.db import Tx
 
 READER = "outward"
 #: How many facts are read in one transaction.
 BATCH = 500
+#: What happened longer ago is no news to residents: a past that was brought in, above all.
+NEWS_FOR = timedelta(days=7)
 #: A word of the product in a language, by its family and key.
 Words = Callable[[str, str, Lang], str]
 
@@ -122,13 +125,14 @@ def follow(
     limit: int = BATCH,
 ) -> int:  # fmt: skip
     """Read on in the ledger and write what residents are told; return how many facts were read.
-    What happened before ``since`` is passed over: a past is no news.
+    What happened before ``since``, or long ago, is passed over: a past is no news.
     """
     read = facts.read(tx, after=facts.position(tx, READER), limit=limit)
     if not read:
         return 0
-    news = [one.fact for one in read if since is None or one.fact.at >= since]
-    rows = [row for fact in news for row in _to_reporters(tx, city, fact, out, now)]
+    oldest = max(since or now - NEWS_FOR, now - NEWS_FOR)
+    news = [one.fact for one in read if one.fact.at >= oldest]
+    rows = _to_reporters(tx, city, news, out, now)
     if Medium.EMAIL in out.media and addresses.any_subscription(tx):
         rows += [row for fact in news for row in _to_subscribers(tx, city, fact, now)]
     store.add(tx, rows)
@@ -137,26 +141,49 @@ def follow(
 
 
 def _to_reporters(
-    tx: Tx, city: City, fact: Fact, out: Outlet, now: datetime
-) -> Iterator[dict[str, Any]]:
-    """Yield a message for each report that hears of a fact, left a contact and agreed to it."""
-    chosen = [m for m in city.sendings.reporters.get(fact.kind, ()) if m in out.media]
-    if not chosen:
-        return
-    voices = voices_of(tx, fact)
+    tx: Tx, city: City, news: Sequence[Fact], out: Outlet, now: datetime
+) -> list[dict[str, Any]]:
+    """Return a message for each report that hears of a fact, left a contact and agreed to it."""
+    told = city.sendings.reporters
+    heard: list[tuple[Fact, Sequence[ReportId]]] = []
+    for fact in news:
+        if not set(told.get(fact.kind, ())) & out.media:
+            continue
+        one = fact.says.get("report") if fact.kind in OF_ONE else None
+        # Most facts are of one report; who else hears is read from the story of the case.
+        heard.append((fact, [one] if one is not None else [v.id for v in voices_of(tx, fact)]))
+    wanted = sorted({report for _, reports in heard for report in reports})
+    askers: dict[ReportId, list[Asker]] = {}
+    for asker in addresses.askers(tx, wanted) if wanted else ():
+        askers.setdefault(asker.report_id, []).append(asker)
+    return [
+        _to_reporter(city, fact, asker, medium, now)
+        for fact, reports in heard
+        for report in reports
+        for asker in askers.get(report, ())
+        if (medium := _reached_by(asker)) in out.media and medium in told[fact.kind]
+    ]
+
+
+def _reached_by(asker: Asker) -> Medium | None:
+    """Return by which medium a reporter may be told; None: not at all."""
+    if not asker.tell or asker.ciphertext is None or asker.bounced_at is not None:
+        return None
+    return Medium.EMAIL if asker.kind == "email" else Medium.SMS
+
+
+def _to_reporter(
+    city: City, fact: Fact, asker: Asker, medium: Medium, now: datetime
+) -> dict[str, Any]:  # fmt: skip
+    due = max(now, fact.at + city.sendings.wait)
     # Whoever has just reported gets his code at once, at whatever hour.
     receipt = fact.kind in (Kind.REPORTED, Kind.JOINED)
-    due = max(now, fact.at + city.sendings.wait)
-    for one in addresses.askers(tx, [v.id for v in voices]):
-        medium = Medium.EMAIL if one.kind == "email" else Medium.SMS
-        if not one.tell or one.ciphertext is None or one.bounced_at or medium not in chosen:
-            continue
-        yield {
-            **_row(Hearer.REPORTER, fact.kind, f"{fact.case}:{fact.seq}", at=fact.at, made_at=now),
-            "medium": medium, "channel": medium.value, "report_id": one.report_id,
-            "lang": one.lang, "case_id": fact.case, "seq": fact.seq,
-            "due_at": (due if receipt else by_day(due, city.zone)).isoformat(),
-        }  # fmt: skip
+    return {
+        **_row(Hearer.REPORTER, fact.kind, f"{fact.case}:{fact.seq}", at=fact.at, made_at=now),
+        "medium": medium, "channel": medium.value, "report_id": asker.report_id,
+        "lang": asker.lang, "case_id": fact.case, "seq": fact.seq,
+        "due_at": (due if receipt else by_day(due, city.zone)).isoformat(),
+    }  # fmt: skip
 
 
 def _to_subscribers(
