@@ -126,8 +126,9 @@ def _reachable(
     if hooks.hooks(tx) or not (store.setting(tx, "city") or {}).get("demo"):
         return
     for login, account in found(tx).people.items():
-        where = {"key": out.key, "random": random, "at": now}
-        addresses.keep(tx, account, Medium.EMAIL, f"{login}@qinghe.example", **where)
+        addresses.keep(
+            tx, account, Medium.EMAIL, f"{login}@qinghe.example", key=out.key, random=random, at=now
+        )
     addresses.add_hook(
         tx, city, title="指挥中心值班群", style=HookStyle.WECOM, url="https://qyapi.example/send?key=demo",
         secret="", place="", lang="zh", by=None, key=out.key, random=random, at=now,

@@ -161,15 +161,16 @@ def _to_reporters(
         for fact, reports in heard
         for report in reports
         for asker in askers.get(report, ())
-        if (medium := _reached_by(asker)) in out.media and medium in told[fact.kind]
+        for medium in _reached_by(asker)
+        if medium in out.media and medium in told[fact.kind]
     ]
 
 
-def _reached_by(asker: Asker) -> Medium | None:
-    """Return by which medium a reporter may be told; None: not at all."""
+def _reached_by(asker: Asker) -> tuple[Medium, ...]:
+    """Return by which medium a reporter may be told, if at all."""
     if not asker.tell or asker.ciphertext is None or asker.bounced_at is not None:
-        return None
-    return Medium.EMAIL if asker.kind == "email" else Medium.SMS
+        return ()
+    return (Medium.EMAIL if asker.kind == "email" else Medium.SMS,)
 
 
 def _to_reporter(
