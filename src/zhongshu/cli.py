@@ -7,6 +7,7 @@ import secrets
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -427,7 +428,7 @@ def mine(
 
 @app.command("set")
 def choose(name: str, value: str) -> None:
-    """Set one of the city's choices: photo_rule, photo_metres, lottery.7, lottery.30."""
+    """Set one of the city's choices: photo_rule, photo_metres, messages.undo_seconds, lottery.7, lottery.30."""
     with refusals(), database() as db, db.transaction() as tx:
         setup_flow.choose(tx, name, value)
     out.print(f"[green]✓[/green] {name} = {value}")
@@ -462,6 +463,7 @@ def doctor() -> None:
     target = checks.reachable(main.folder(settings), settings.database_url)
     if target is not None and findings[0].good:
         findings.insert(1, main.look_at_wall(target))
+    findings.append(main.look_at_mail(settings))
     bad = 0
     for finding in findings:
         bad += not finding.good
@@ -476,6 +478,8 @@ def doctor() -> None:
 def _serve(*, demo: bool) -> None:
     _logs()
     settings = Settings.read()
+    if demo:  # a demo sends nothing to anybody
+        settings = replace(settings, outbox=main.folder(settings) / "outbox")
     with refusals(), main.database(settings, watch=True) as url:
         hub = main.hub(url, settings, connections=4)
         stop = threading.Event()
@@ -483,7 +487,10 @@ def _serve(*, demo: bool) -> None:
             _build_demo(hub, settings)
             if not demo_build.enliven(hub.db, hub.city, stop=stop, clock=main.clock, random=secrets.token_bytes, key=hub.key):  # fmt: skip
                 out.print("this database holds another city: no demo life is added to it")
-        jobs.run(hub.db, hub.city, clock=main.clock, key=hub.key, stop=stop)
+        jobs.run(
+            hub.db, hub.city, clock=main.clock, key=hub.key, stop=stop, out=hub.outlet,
+            carriers=main.carriers(settings),
+        )  # fmt: skip
         out.print(
             f"[green]✓[/green] http://{settings.host}:{settings.port}/ — /wall the screen, /desk the desk."
             " Ctrl-C stops."
@@ -496,6 +503,7 @@ def _serve(*, demo: bool) -> None:
                 workers=settings.workers, stop=stop,
                 environment={
                     "ZHONGSHU_DATABASE_URL": url, "ZHONGSHU_FOLDER": str(main.folder(settings)),
+                    **({"ZHONGSHU_OUTBOX": str(settings.outbox)} if settings.outbox else {}),
                 },
             )  # fmt: skip
         finally:
@@ -511,7 +519,8 @@ def _build_demo(hub: Hub, settings: Settings) -> None:
             tx, password=password, now=main.clock(), random=secrets.token_bytes, key=hub.key,
             said=status.update,
         )  # fmt: skip
-    demo_build.tell(hub.db, now=main.clock())
+    assert hub.outlet is not None
+    demo_build.tell(hub.db, now=main.clock(), out=hub.outlet, random=secrets.token_bytes)
     out.print(
         f"[green]✓[/green] sign in as {', '.join(SIGN_INS)} with the password [bold]{password}[/bold]"
     )

@@ -1,8 +1,8 @@
 """Work that nobody waits for: deadlines that pass, people to be told, what has had its time,
 rule proposals that are run over a past or whose day has come, lots that are drawn.
 
-Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
-that talks to the outside.
+Plain loops on the hub's own database. What goes out has a loop for each medium, so that a
+broken one holds up no other, and its queue is the table of messages (docs/decisions/0020).
 """
 
 from __future__ import annotations
@@ -10,26 +10,33 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from zhongshu.core.messages import Delivery, Parcel
+from zhongshu.core.texts import Medium
 from zhongshu.flow import (
+    addresses,
     climbing,
     contacts,
     ladder,
     lottery,
     notices,
     once,
+    outward,
     proceedings,
     proposals,
+    sending,
     waiting,
     whatif,
 )
 from zhongshu.flow.city import City
-from zhongshu.store.db import Database
+from zhongshu.flow.outward import Outlet
+from zhongshu.store.db import Database, Tx
 
 log = logging.getLogger("zhongshu")
 
@@ -41,6 +48,11 @@ RUNS_EVERY_S = 1.0
 DAYS_EVERY_S = 30.0
 #: The lottery's work is of a day; asking often only makes a hub that was away catch up soon.
 LOTTERY_EVERY_S = 600.0
+SENDING_EVERY_S = 1.0
+
+#: Whoever hands parcels over, and says of each what came of it; those it says nothing of it has
+#: not tried.
+Carry = Callable[[Sequence[Parcel]], Iterable[Delivery]]
 
 
 def run(
@@ -50,18 +62,25 @@ def run(
     clock: Callable[[], datetime],
     key: bytes,
     stop: threading.Event,
+    out: Outlet | None = None,
+    carriers: Mapping[Medium, Carry] | None = None,
 ) -> list[threading.Thread]:
     """Start the loops; they end soon after ``stop`` is set."""
-    loops = (
+    loops = [
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
-        (TELLING_EVERY_S, lambda: _telling(db, city, clock)),
-        (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock))),
+        (TELLING_EVERY_S, lambda: _telling(db, city, clock, out)),
+        (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock, out))),
         (ERASING_EVERY_S, lambda: _erasing(db, clock)),
         (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
         (RUNS_EVERY_S, lambda: runs(db, city, clock)),
         (DAYS_EVERY_S, lambda: _days(db, city, clock)),
         (LOTTERY_EVERY_S, lambda: lots(db, city, key, clock)),
-    )
+    ]
+    if out is not None:
+        loops += [
+            (SENDING_EVERY_S, partial(send_all, db, city, medium, carry, out, clock))
+            for medium, carry in (carriers or {}).items()
+        ]
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
         for every, work in loops
@@ -112,21 +131,57 @@ def _deadlines(
         proceedings.notice_late(tx, city(), at=clock())
 
 
-def _telling(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+def _telling(
+    db: Database, city: Callable[[], City], clock: Callable[[], datetime], out: Outlet | None
+) -> None:
     """Let the readers of the ledger come up to its end: first who presses, then who tells."""
-    for follow in (
+    readers: list[Callable[[Tx], int]] = [
         lambda tx: ladder.press(tx, city(), at=clock()),
-        lambda tx: notices.follow(tx, city(), now=clock()),
-    ):
+        lambda tx: notices.follow(tx, city(), now=clock(), out=out),
+    ]
+    if out is not None:
+        readers.append(lambda tx: outward.follow(tx, city(), out, now=clock()))
+    for follow in readers:
         more = True
         while more:
             with db.transaction() as tx:
                 more = follow(tx) > 0
 
 
-def _idle_rules(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+def _idle_rules(
+    db: Database, city: Callable[[], City], clock: Callable[[], datetime], out: Outlet | None
+) -> None:
     with db.transaction() as tx:
-        notices.tell_idle_rules(tx, city(), now=clock())
+        notices.tell_idle_rules(tx, city(), now=clock(), out=out)
+
+
+def send_all(
+    db: Database, city: Callable[[], City], medium: Medium, carry: Carry, out: Outlet,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    """Send what is due of a medium until nothing is."""
+    while send(db, city(), medium, carry, out, clock):
+        pass
+
+
+def send(
+    db: Database, city: City, medium: Medium, carry: Carry, out: Outlet, clock: Callable[[], datetime]
+) -> int:  # fmt: skip
+    """Take a lot of messages in hand, have it carried, and keep what came of each; return how
+    many parcels were settled. No transaction is open while somebody carries.
+    """
+    with db.transaction() as tx:
+        parcels = sending.claim(tx, city, medium, out, now=clock())
+    if not parcels:
+        return 0
+    untried = {parcel.ids: parcel for parcel in parcels}
+    for delivery in carry(parcels):
+        with db.transaction() as tx:
+            sending.settle(tx, delivery, now=clock())
+        untried.pop(delivery.ids, None)
+    with db.transaction() as tx:
+        sending.lay_back(tx, untried.values())
+    return len(parcels) - len(untried)
 
 
 def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
@@ -136,6 +191,9 @@ def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
     while more:
         with db.transaction() as tx:
             more = notices.forget(tx, now=clock()) > 0
+    with db.transaction() as tx:
+        addresses.forget(tx, now=clock())
+        sending.forget(tx, now=clock())
 
 
 def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:

@@ -9,23 +9,35 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import smtplib
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from fastapi import FastAPI
 
 from zhongshu.core.privacy import KEY_BYTES
+from zhongshu.core.texts import Medium
+from zhongshu.flow.outward import Outlet
+from zhongshu.jobs import Carry
+from zhongshu.link import push
 from zhongshu.link.checks import Finding
 from zhongshu.link.embedded import Embedded, default_folder
+from zhongshu.link.hooks import Groups, SmsGateway
+from zhongshu.link.mail import Smtp
+from zhongshu.link.outbox import Outbox
+from zhongshu.link.push import Push
 from zhongshu.settings import Settings
 from zhongshu.store.db import Database
 from zhongshu.store.migrate import migrate
 from zhongshu.store.wall import Standing, build, standing
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
+from zhongshu.web.look import worded
 
 log = logging.getLogger("zhongshu")
 
@@ -121,6 +133,70 @@ def vault_key(at: Path) -> bytes:
     return key
 
 
+def carriers(settings: Settings) -> dict[Medium, Carry]:
+    """Return who carries the messages of each medium: what the operator has set up."""
+    if settings.outbox is not None:
+        return dict.fromkeys(Medium, Outbox(settings.outbox).carry)
+    found: dict[Medium, Carry] = {}
+    if (server := mail_server(settings)) is not None:
+        found[Medium.EMAIL] = server.carry
+    if settings.sms_url:
+        gateway = SmsGateway(
+            url=settings.sms_url, secret=settings.sms_secret, inside=settings.inside
+        )
+        found[Medium.SMS] = gateway.carry
+    if settings.chat:
+        found[Medium.CHAT] = Groups(inside=settings.inside).carry
+    if settings.push:
+        found[Medium.PUSH] = Push(
+            key=push.own_key(folder(settings) / "push.key"), inside=settings.inside,
+            contact=f"mailto:{parseaddr(sender(settings))[1]}",
+        ).carry  # fmt: skip
+    return found
+
+
+def sender(settings: Settings) -> str:
+    """Return whom mail is from."""
+    return settings.smtp_from or f"zhongshu@{urlsplit(site(settings)).hostname or 'localhost'}"
+
+
+def mail_server(settings: Settings) -> Smtp | None:
+    """Return the mail server the operator named."""
+    if not settings.smtp_host:
+        return None
+    return Smtp(
+        host=settings.smtp_host, port=settings.smtp_port, tls=settings.smtp_tls,
+        user=settings.smtp_user, password=settings.smtp_password, sender=sender(settings),
+    )  # fmt: skip
+
+
+def look_at_mail(settings: Settings) -> Finding:
+    """Return what `zhongshu doctor` says of the mail server."""
+    server = mail_server(settings)
+    if server is None:
+        return Finding(what="mail", good=True, found="no server named: no mail leaves (ZHONGSHU_SMTP_HOST)")  # fmt: skip
+    try:
+        return Finding(what="mail", good=True, found=server.greet())
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding(
+            what="mail", good=False, found=f"{settings.smtp_host}:{settings.smtp_port}: {error}"[:200],
+            remedy="Check ZHONGSHU_SMTP_HOST, _PORT, _TLS, _USER and _PASSWORD_FILE; messages wait meanwhile.",
+        )  # fmt: skip
+
+
+def site(settings: Settings) -> str:
+    """Return the hub's address for links in messages."""
+    return settings.site or f"http://{settings.host}:{settings.port}"
+
+
+def outlet(settings: Settings) -> Outlet:
+    """Return by what messages leave this hub, and in which words."""
+    return Outlet(
+        media=frozenset(carriers(settings)), words=worded, site=site(settings),
+        key=vault_key(folder(settings)),
+    )  # fmt: skip
+
+
 def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
     """Return what one process works with."""
     db = Database(url, size=connections)
@@ -129,8 +205,15 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
         db.walled = standing(connection).stands
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
-        https=settings.https,
+        https=settings.https, outlet=outlet(settings),
+        push_key=_push_key(settings),
     )  # fmt: skip
+
+
+def _push_key(settings: Settings) -> str:
+    if not settings.push or settings.outbox is not None:
+        return ""
+    return push.encoded(push.public(push.own_key(folder(settings) / "push.key")))
 
 
 def application() -> FastAPI:

@@ -78,7 +78,8 @@ class Draft:
 
     ``joins`` is what the reporter chose: the number of a case that is the same matter, `OWN`
     for a matter of its own, or nothing, which leaves it to the rule. ``asset`` is the code on
-    the thing it is about, where they read or scanned one.
+    the thing it is about, where they read or scanned one. ``tell``: the contact may be used to
+    say how it goes on.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Draft:
     joins: str = ""
     extra: Mapping[str, Any] | None = None
     asset: str | None = None
+    tell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ class Report:
     joins: str
     extra: Mapping[str, Any] | None
     asset: str | None = None
+    tell: bool = False
 
     @property
     def title(self) -> str:
@@ -157,6 +160,7 @@ def read(draft: Draft, *, now: datetime) -> Report:
         joins=_text("joins", draft.joins, MAX_KEY),
         extra=draft.extra,
         asset=_text("asset", draft.asset, MAX_KEY) or None if draft.asset else None,
+        tell=draft.tell,
     )  # fmt: skip
 
 

@@ -22,13 +22,17 @@ from zhongshu.core.catalogue_table import read_rows
 from zhongshu.core.facts import A_REPORTER, Fact, Kind
 from zhongshu.core.grid import LEVELS, Area
 from zhongshu.core.intake import RECEIPT_BYTES, Draft, read, receipt_code, start
+from zhongshu.core.messages import HookStyle
+from zhongshu.core.texts import Medium
 from zhongshu.core.values import AccountId, CaseId
 from zhongshu.demo import ground, honesty, people, stories
 from zhongshu.demo.life import live, next_act
 from zhongshu.demo.voices import Crowd
-from zhongshu.flow import acts, areas, assets, climbing, notices
+from zhongshu.flow import acts, addresses, areas, assets, climbing, notices, outward
 from zhongshu.flow.city import City, load
+from zhongshu.flow.outward import Outlet
 from zhongshu.link.holidays import china
+from zhongshu.store import addresses as hooks
 from zhongshu.store import cases, catalogues, reports, tasks
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
@@ -96,14 +100,39 @@ def build(
     stories.begin(tx, city, crew, now=now, random=random, key=key)
 
 
-def tell(db: Database, *, now: datetime) -> None:
-    """Let the reader that tells come up to now; of the past only the last day is news."""
+def tell(db: Database, *, now: datetime, out: Outlet, random: Callable[[int], bytes]) -> None:
+    """Let the readers that tell come up to now; of the past only the last day is news, of what
+    leaves the hub the last quarter of an hour. Those who sign in have an address at work.
+    """
     with db.transaction() as tx:
         city = load(tx, on=now.date())
     more = True
     while more:
         with db.transaction() as tx:
             more = notices.follow(tx, city, now=now, since=now - timedelta(days=1), limit=5000) > 0
+    with db.transaction() as tx:
+        _reachable(tx, city, out, now=now, random=random)
+    more = True
+    while more:
+        with db.transaction() as tx:
+            since = now - timedelta(minutes=15)
+            more = outward.follow(tx, city, out, now=now, since=since, limit=5000) > 0
+
+
+def _reachable(
+    tx: Tx, city: City, out: Outlet, *, now: datetime, random: Callable[[int], bytes]
+) -> None:  # fmt: skip
+    """Give those who sign in a made-up address, and the duty desk a group, unless they have."""
+    if hooks.hooks(tx) or not (store.setting(tx, "city") or {}).get("demo"):
+        return
+    for login, account in found(tx).people.items():
+        addresses.keep(
+            tx, account, Medium.EMAIL, f"{login}@qinghe.example", key=out.key, random=random, at=now
+        )
+    addresses.add_hook(
+        tx, city, title="指挥中心值班群", style=HookStyle.WECOM, url="https://qyapi.example/send?key=demo",
+        secret="", place="", lang="zh", by=None, key=out.key, random=random, at=now,
+    )  # fmt: skip
 
 
 def found(tx: Tx) -> Built:

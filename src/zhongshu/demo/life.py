@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -80,7 +81,10 @@ def tick(
     """
     open_now = sum(cases.count_by(tx, "stage", EVERYTHING, Filter(open_only=True)).values())
     if rng.random() < (0.14 if open_now < STEADY else 0.05):
-        receive(tx, city, [crowd.say(rng)], now=now, random=random, key=key)
+        # Half of them leave an address, made up, and want to hear how it goes on.
+        contact = f"v{int(rng.integers(10_000)):04d}@voice.example" if rng.random() < 0.5 else ""
+        draft = replace(crowd.say(rng), contact=contact, tell=bool(contact))
+        receive(tx, city, [draft], now=now, random=random, key=key)
     else:
         # Now what is due first, so that nothing is forgotten for ever, now what is new.
         order = Order.DUE if rng.random() < 0.5 else Order.NEWEST

@@ -120,6 +120,11 @@ def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
     return found
 
 
+def covers(sight: Sight, case: Case) -> bool:
+    """Say whether a case is in sight."""
+    return _covers(sight, case)
+
+
 def _covers(sight: Sight, case: Case) -> bool:
     return sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
 

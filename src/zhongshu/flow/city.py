@@ -24,6 +24,7 @@ from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
 from zhongshu.core.escalation import ladder
 from zhongshu.core.grid import Level, Locator, Tree
+from zhongshu.core.messages import Sendings, sendings
 from zhongshu.core.notices import Rules, tellings
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, CategoryId, Name, UnitId
@@ -174,6 +175,11 @@ class City:
             ladder=ladder(self.said.get("ladder", {})),
             tellings=tellings(self.said.get("tellings", {})),
         )
+
+    @cached_property
+    def sendings(self) -> Sendings:
+        """By which media the city tells whom: the usual tables, with the rows it has changed."""
+        return sendings(self.said.get("messages", {}))
 
     def matter(self, case: Case, *, at: datetime, asset: Asset | None) -> Matter | None:
         """Return what the duty rules look at in a case; None while its category is open.

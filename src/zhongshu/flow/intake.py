@@ -512,6 +512,7 @@ def _vaulted(tx: Tx, report: Report, report_id: ReportId, *, random: Random, key
         vault.keep(
             tx, report_id, kind=kind, masked=shown, nonce=nonce, at=report.received_at,
             ciphertext=sealed(value, key=key, nonce=nonce, about=about(report_id, kind)),
+            tell=report.tell and kind is not ContactKind.WORDS,
         )  # fmt: skip
 
 

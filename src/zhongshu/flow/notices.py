@@ -26,7 +26,9 @@ from zhongshu.core.notices import (
     released,
 )
 from zhongshu.core.values import PostId, Refused, UnitId
+from zhongshu.flow import outward
 from zhongshu.flow.city import City
+from zhongshu.flow.outward import Outlet
 from zhongshu.store import cases, facts
 from zhongshu.store import notices as store
 from zhongshu.store.db import Tx
@@ -47,11 +49,13 @@ class CannotBeMuted(Refused):
 
 
 def follow(
-    tx: Tx, city: City, *, now: datetime, since: datetime | None = None, limit: int = BATCH
-) -> int:
+    tx: Tx, city: City, *, now: datetime, since: datetime | None = None, limit: int = BATCH,
+    out: Outlet | None = None,
+) -> int:  # fmt: skip
     """Read on in the ledger and tell; return how many facts were read.
 
-    What happened before ``since`` is passed over: a past is no news.
+    What happened before ``since`` is passed over: a past is no news. With ``out`` the messages
+    that leave the hub are written beside the notices.
     """
     read = facts.read(tx, after=facts.position(tx, READER), limit=limit)
     if not read:
@@ -62,7 +66,7 @@ def follow(
         if (since is None or one.fact.at >= since) and concerns(one.fact, city.rules)
     ]
     if news:
-        _keep(tx, city, _made(tx, city, news, now=now), now=now)
+        _keep(tx, city, _made(tx, city, news, now=now), now=now, out=out)
     facts.advance(tx, READER, read[-1].position)
     return len(read)
 
@@ -80,13 +84,15 @@ def _made(tx: Tx, city: City, news: Sequence[Fact], *, now: datetime) -> list[No
     ]
 
 
-def _keep(tx: Tx, city: City, made: Iterable[Notice], *, now: datetime) -> None:
+def _keep(tx: Tx, city: City, made: Iterable[Notice], *, now: datetime, out: Outlet | None) -> None:
     told = list(made)
     accounts = sorted({n.account for n in told if n.account is not None})
     muted = store.muted(tx, accounts)
     kept = [(n, released(n, now, city.zone)) for n in heard(told, muted)]
     if kept:
-        store.add(tx, kept, at=now)
+        fresh = store.add(tx, kept, at=now)
+        if out is not None and fresh:
+            outward.of_notices(tx, city, fresh, out, at=now)
 
 
 def bearings(city: City, case: Case, fact: Fact | None = None) -> Bearings:
@@ -120,7 +126,9 @@ def around(tx: Tx, where: Iterable[Bearings], *, at: datetime) -> Directory:
     )  # fmt: skip
 
 
-def tell_idle_rules(tx: Tx, city: City, *, now: datetime) -> int:
+def tell_idle_rules(
+    tx: Tx, city: City, *, now: datetime, out: Outlet | None = None
+) -> int:  # fmt: skip
     """Tell the administrators of duty rules that name a unit no longer at work; what is no
     longer so is taken back. Return how many such rules there are.
     """
@@ -140,7 +148,7 @@ def tell_idle_rules(tx: Tx, city: City, *, now: datetime) -> int:
         for account in post.holders or (None,)
     ]  # fmt: skip
     store.withdraw(tx, NoticeKind.RULE, but=[f"rule:{rule.id}" for rule in idle])
-    _keep(tx, city, told, now=now)
+    _keep(tx, city, told, now=now, out=out)
     return len(idle)
 
 

@@ -98,9 +98,11 @@ def _post(
     )  # fmt: skip
 
 
-def add(tx: Tx, made: Sequence[tuple[Notice, datetime]], *, at: datetime) -> int:
+def add(
+    tx: Tx, made: Sequence[tuple[Notice, datetime]], *, at: datetime
+) -> list[tuple[Notice, datetime]]:
     """Write notices, each with the moment from which it disturbs; one that was made before
-    is not made again. Return how many are new.
+    is not made again. Return those that are new.
     """
     rows = [
         {
@@ -110,14 +112,16 @@ def add(tx: Tx, made: Sequence[tuple[Notice, datetime]], *, at: datetime) -> int
         }
         for n, due_from in made
     ]  # fmt: skip
-    return tx.execute(
+    written = tx.execute(
         "insert into notices (account, post, case_id, kind, about, urgent, at, made_at, due_from, says)"
         " select account, post, case_id, kind, about, urgent, at, made_at, due_from, says"
         " from json_to_recordset(%s) as n(account bigint, post bigint, case_id bigint, kind text,"
         " about text, urgent boolean, at timestamptz, made_at timestamptz, due_from timestamptz,"
-        " says jsonb) on conflict do nothing",
+        " says jsonb) on conflict do nothing returning account, post, about",
         (json.dumps(rows, ensure_ascii=False),),
-    ).rowcount
+    )
+    new = {(account, post, about) for account, post, about in written.fetchall()}
+    return [one for one in made if (one[0].account, one[0].post.id, one[0].about) in new]
 
 
 def page(

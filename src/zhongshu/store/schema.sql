@@ -12,7 +12,9 @@ condition_limits_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
+hooks_id_seq as bigint start 1 by 1
 imports_id_seq as bigint start 1 by 1
+messages_id_seq as bigint start 1 by 1
 notices_id_seq as bigint start 1 by 1
 photos_id_seq as bigint start 1 by 1
 posts_id_seq as bigint start 1 by 1
@@ -20,7 +22,10 @@ procedures_id_seq as bigint start 1 by 1
 proposal_runs_id_seq as bigint start 1 by 1
 proposals_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
+staff_addresses_id_seq as bigint start 1 by 1
+subscriptions_id_seq as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
+texts_id_seq as bigint start 1 by 1
 units_id_seq as bigint start 1 by 1
 views_id_seq as bigint start 1 by 1
 
@@ -166,6 +171,13 @@ category_map.old_version integer not null
 category_map.old_code text not null
 category_map.new_version integer not null
 category_map.new_code text not null
+channels.channel text not null
+channels.sent_at timestamp with time zone
+channels.failures integer not null default 0
+channels.failing_since timestamp with time zone
+channels.failed_at timestamp with time zone
+channels.last_error text not null default ''::text
+channels.rests_until timestamp with time zone
 city_facts.id bigint not null identity a
 city_facts.at timestamp with time zone not null
 city_facts.account bigint
@@ -194,6 +206,8 @@ contacts.nonce bytea
 contacts.ciphertext bytea
 contacts.made_at timestamp with time zone not null default now()
 contacts.erased_at timestamp with time zone
+contacts.tell boolean not null default false
+contacts.bounced_at timestamp with time zone
 drawings.day date not null
 drawings.after_days integer not null
 drawings.case_id bigint not null
@@ -235,6 +249,18 @@ held_photos.width integer not null
 held_photos.height integer not null
 held_photos.bytes bytea not null
 held_photos.held_at timestamp with time zone not null
+hooks.id bigint not null identity d
+hooks.title text not null
+hooks.style text not null
+hooks.unit bigint
+hooks.area bigint
+hooks.lang text not null
+hooks.host text not null
+hooks.nonce bytea not null
+hooks.sealed bytea not null
+hooks.active boolean not null default true
+hooks.made_at timestamp with time zone not null
+hooks.made_by bigint
 imports.id bigint not null identity d
 imports.source text not null
 imports.file text not null
@@ -260,6 +286,37 @@ lotteries.drawn_at timestamp with time zone
 lotteries.population integer
 lotteries.drawn integer
 lotteries.lost_at timestamp with time zone
+message_mutes.account bigint not null
+message_mutes.medium text not null
+message_mutes.kind text not null
+messages.id bigint not null identity d
+messages.medium text not null
+messages.channel text not null
+messages.hearer text not null
+messages.event text not null
+messages.about text not null
+messages.lang text not null
+messages.account bigint
+messages.report_id bigint
+messages.subscription bigint
+messages.hook bigint
+messages.case_id bigint
+messages.seq integer
+messages.says jsonb not null default '{}'::jsonb
+messages.urgent boolean not null default false
+messages.at timestamp with time zone not null
+messages.made_at timestamp with time zone not null
+messages.due_at timestamp with time zone not null
+messages.state text not null default 'waiting'::text
+messages.tries integer not null default 0
+messages.next_at timestamp with time zone not null
+messages.claimed_at timestamp with time zone
+messages.sent_at timestamp with time zone
+messages.ended_at timestamp with time zone
+messages.bundle bigint
+messages.last_error text not null default ''::text
+messages.subject text not null default ''::text
+messages.body text not null default ''::text
 migrations.number integer not null
 migrations.name text not null
 migrations.at timestamp with time zone not null default now()
@@ -393,6 +450,25 @@ sessions.seen_at timestamp with time zone not null default now()
 sessions.ends_at timestamp with time zone not null
 settings.name text not null
 settings.value jsonb not null
+staff_addresses.id bigint not null identity d
+staff_addresses.account bigint not null
+staff_addresses.medium text not null
+staff_addresses.masked text not null
+staff_addresses.nonce bytea not null
+staff_addresses.ciphertext bytea not null
+staff_addresses.made_at timestamp with time zone not null
+staff_addresses.bounced_at timestamp with time zone
+subscriptions.id bigint not null identity d
+subscriptions.area text not null default ''::text
+subscriptions.category text not null default ''::text
+subscriptions.lang text not null
+subscriptions.finger bytea not null
+subscriptions.masked text not null
+subscriptions.nonce bytea not null
+subscriptions.ciphertext bytea not null
+subscriptions.made_at timestamp with time zone not null
+subscriptions.confirmed_at timestamp with time zone
+subscriptions.bounced_at timestamp with time zone
 tasks.id bigint not null identity d
 tasks.case_id bigint not null
 tasks.kind text not null
@@ -410,6 +486,14 @@ tenures.post bigint not null
 tenures.account bigint not null
 tenures.held_from timestamp with time zone not null default now()
 tenures.held_until timestamp with time zone
+texts.id bigint not null identity d
+texts.event text not null
+texts.medium text not null
+texts.lang text not null
+texts.subject text
+texts.body text
+texts.account bigint
+texts.at timestamp with time zone not null
 units.id bigint not null identity d
 units.code text not null
 units.parent bigint
@@ -490,6 +574,7 @@ categories: categories_version_fkey FOREIGN KEY (version) REFERENCES catalogues(
 category_map: category_map_new_version_fkey FOREIGN KEY (new_version) REFERENCES catalogues(version)
 category_map: category_map_old_version_fkey FOREIGN KEY (old_version) REFERENCES catalogues(version)
 category_map: category_map_pkey PRIMARY KEY (old_version, old_code, new_version)
+channels: channels_pkey PRIMARY KEY (channel)
 city_facts: city_facts_pkey PRIMARY KEY (id)
 condition_limits: condition_limits_category_fkey FOREIGN KEY (category) REFERENCES categories(id)
 condition_limits: condition_limits_pkey PRIMARY KEY (id)
@@ -518,6 +603,14 @@ facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 facts: facts_pkey PRIMARY KEY (case_id, seq)
 facts: facts_seq_check CHECK ((seq >= 1))
 held_photos: held_photos_pkey PRIMARY KEY (key, n)
+hooks: hooks_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+hooks: hooks_check CHECK (((unit IS NULL) OR (area IS NULL)))
+hooks: hooks_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
+hooks: hooks_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
+hooks: hooks_pkey PRIMARY KEY (id)
+hooks: hooks_style_check CHECK ((style = ANY (ARRAY['json'::text, 'wecom'::text, 'dingtalk'::text, 'feishu'::text])))
+hooks: hooks_title_check CHECK ((title <> ''::text))
+hooks: hooks_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 imports: imports_pkey PRIMARY KEY (id)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
@@ -526,6 +619,21 @@ lotteries: lotteries_after_days_check CHECK ((after_days = ANY (ARRAY[7, 30])))
 lotteries: lotteries_pkey PRIMARY KEY (day, after_days)
 lotteries: lotteries_share_check CHECK (((share >= (0)::numeric) AND (share <= (1)::numeric)))
 lotteries: the_seed_is_the_one_promised CHECK (((seed IS NULL) OR (sha256(seed) = commitment)))
+message_mutes: message_mutes_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+message_mutes: message_mutes_pkey PRIMARY KEY (account, medium, kind)
+messages: carried_since CHECK (((state = 'sending'::text) = (claimed_at IS NOT NULL)))
+messages: messages_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+messages: messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+messages: messages_hearer_check CHECK ((hearer = ANY (ARRAY['staff'::text, 'reporter'::text, 'subscriber'::text])))
+messages: messages_hook_fkey FOREIGN KEY (hook) REFERENCES hooks(id)
+messages: messages_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
+messages: messages_medium_check CHECK ((medium = ANY (ARRAY['email'::text, 'sms'::text, 'chat'::text, 'push'::text])))
+messages: messages_pkey PRIMARY KEY (id)
+messages: messages_report_id_fkey FOREIGN KEY (report_id) REFERENCES reports(id)
+messages: messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sending'::text, 'sent'::text, 'dead'::text, 'dropped'::text])))
+messages: messages_subscription_fkey FOREIGN KEY (subscription) REFERENCES subscriptions(id) ON DELETE CASCADE
+messages: one_hearer CHECK ((num_nonnulls(account, report_id, subscription, hook) = 1))
+messages: sent_when CHECK (((state = 'sent'::text) = (sent_at IS NOT NULL)))
 migrations: migrations_pkey PRIMARY KEY (number)
 notice_mutes: notice_mutes_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 notice_mutes: notice_mutes_pkey PRIMARY KEY (account, kind)
@@ -588,6 +696,13 @@ same_rules: same_rules_words_check CHECK (((words >= (0)::double precision) AND 
 sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 sessions: sessions_pkey PRIMARY KEY (token_hash)
 settings: settings_pkey PRIMARY KEY (name)
+staff_addresses: staff_addresses_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+staff_addresses: staff_addresses_medium_check CHECK ((medium = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text])))
+staff_addresses: staff_addresses_pkey PRIMARY KEY (id)
+subscriptions: subscriptions_check CHECK (((area <> ''::text) OR (category <> ''::text)))
+subscriptions: subscriptions_finger_area_category_key UNIQUE (finger, area, category)
+subscriptions: subscriptions_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
+subscriptions: subscriptions_pkey PRIMARY KEY (id)
 tasks: tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 tasks: tasks_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'handle'::text, 'assist'::text, 'check'::text, 'callback'::text, 'recheck'::text])))
 tasks: tasks_pkey PRIMARY KEY (id)
@@ -597,6 +712,10 @@ tenures: tenures_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 tenures: tenures_check CHECK (((held_until IS NULL) OR (held_until > held_from)))
 tenures: tenures_pkey PRIMARY KEY (post, account, held_from)
 tenures: tenures_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
+texts: texts_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+texts: texts_check CHECK (((subject IS NULL) = (body IS NULL)))
+texts: texts_lang_check CHECK ((lang = ANY (ARRAY['zh'::text, 'en'::text])))
+texts: texts_pkey PRIMARY KEY (id)
 units: units_code_key UNIQUE (code)
 units: units_parent_fkey FOREIGN KEY (parent) REFERENCES units(id)
 units: units_pkey PRIMARY KEY (id)
@@ -655,6 +774,7 @@ CREATE UNIQUE INDEX catalogues_pkey ON public.catalogues USING btree (version)
 CREATE UNIQUE INDEX categories_pkey ON public.categories USING btree (id)
 CREATE UNIQUE INDEX categories_version_code_key ON public.categories USING btree (version, code)
 CREATE UNIQUE INDEX category_map_pkey ON public.category_map USING btree (old_version, old_code, new_version)
+CREATE UNIQUE INDEX channels_pkey ON public.channels USING btree (channel)
 CREATE INDEX city_facts_kind ON public.city_facts USING btree (kind text_pattern_ops, id)
 CREATE UNIQUE INDEX city_facts_pkey ON public.city_facts USING btree (id)
 CREATE UNIQUE INDEX condition_limits_now ON public.condition_limits USING btree (category, n) WHERE (until_at IS NULL)
@@ -672,11 +792,20 @@ CREATE INDEX facts_sent ON public.facts USING btree (at) WHERE (kind = ANY (ARRA
 CREATE INDEX facts_when ON public.facts USING brin (at)
 CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
 CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
+CREATE UNIQUE INDEX hooks_pkey ON public.hooks USING btree (id)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
 CREATE UNIQUE INDEX lotteries_pkey ON public.lotteries USING btree (day, after_days)
 CREATE INDEX lotteries_waiting ON public.lotteries USING btree (day) WHERE ((drawn_at IS NULL) AND (lost_at IS NULL))
+CREATE UNIQUE INDEX message_mutes_pkey ON public.message_mutes USING btree (account, medium, kind)
+CREATE INDEX messages_carried ON public.messages USING btree (claimed_at) WHERE (state = 'sending'::text)
+CREATE INDEX messages_log ON public.messages USING btree (state, id DESC)
+CREATE INDEX messages_next ON public.messages USING btree (medium, next_at) WHERE (state = 'waiting'::text)
+CREATE INDEX messages_old ON public.messages USING btree (made_at)
+CREATE UNIQUE INDEX messages_once ON public.messages USING btree (about, medium, COALESCE(account, (0)::bigint), COALESCE(report_id, (0)::bigint), COALESCE(subscription, (0)::bigint), COALESCE(hook, (0)::bigint))
+CREATE UNIQUE INDEX messages_pkey ON public.messages USING btree (id)
+CREATE INDEX messages_subscription ON public.messages USING btree (subscription) WHERE (subscription IS NOT NULL)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (number)
 CREATE UNIQUE INDEX notice_mutes_pkey ON public.notice_mutes USING btree (account, kind)
 CREATE INDEX notices_case ON public.notices USING btree (case_id) WHERE (case_id IS NOT NULL)
@@ -718,11 +847,21 @@ CREATE UNIQUE INDEX reports_source ON public.reports USING btree (source, source
 CREATE UNIQUE INDEX same_rules_pkey ON public.same_rules USING btree (category)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (token_hash)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
+CREATE INDEX staff_addresses_account ON public.staff_addresses USING btree (account)
+CREATE UNIQUE INDEX staff_addresses_one ON public.staff_addresses USING btree (account, medium) WHERE (medium <> 'push'::text)
+CREATE UNIQUE INDEX staff_addresses_pkey ON public.staff_addresses USING btree (id)
+CREATE INDEX subscriptions_area ON public.subscriptions USING btree (area) WHERE (confirmed_at IS NOT NULL)
+CREATE INDEX subscriptions_category ON public.subscriptions USING btree (category) WHERE (confirmed_at IS NOT NULL)
+CREATE UNIQUE INDEX subscriptions_finger_area_category_key ON public.subscriptions USING btree (finger, area, category)
+CREATE UNIQUE INDEX subscriptions_pkey ON public.subscriptions USING btree (id)
+CREATE INDEX subscriptions_waiting ON public.subscriptions USING btree (made_at) WHERE (confirmed_at IS NULL)
 CREATE INDEX tasks_case ON public.tasks USING btree (case_id)
 CREATE UNIQUE INDEX tasks_one_open ON public.tasks USING btree (case_id, kind) WHERE ((state = ANY (ARRAY['open'::text, 'accepted'::text])) AND (kind = ANY (ARRAY['verify'::text, 'handle'::text, 'check'::text])))
 CREATE UNIQUE INDEX tasks_pkey ON public.tasks USING btree (id)
 CREATE INDEX tenures_account ON public.tenures USING btree (account)
 CREATE UNIQUE INDEX tenures_pkey ON public.tenures USING btree (post, account, held_from)
+CREATE UNIQUE INDEX texts_pkey ON public.texts USING btree (id)
+CREATE INDEX texts_place ON public.texts USING btree (event, medium, lang, id DESC)
 CREATE UNIQUE INDEX units_code_key ON public.units USING btree (code)
 CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
 CREATE UNIQUE INDEX views_pkey ON public.views USING btree (id)
@@ -748,6 +887,8 @@ O CREATE TRIGGER lotteries_stay_all BEFORE TRUNCATE ON public.lotteries FOR EACH
 O CREATE TRIGGER nobody_rechecks_his_own_work BEFORE INSERT ON public.facts FOR EACH ROW WHEN (((new.kind = 'procedure:moved'::text) AND ((new.says ->> 'procedure'::text) = 'recheck'::text) AND ((new.says ->> 'move'::text) = ANY (ARRAY['confirm'::text, 'deny'::text, 'unable'::text])))) EXECUTE FUNCTION refuse_own_recheck()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER texts_are_kept BEFORE DELETE OR UPDATE ON public.texts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER texts_stay BEFORE TRUNCATE ON public.texts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 
 -- functions
 CREATE OR REPLACE FUNCTION public.merged_into_seen(child bigint)

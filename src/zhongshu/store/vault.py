@@ -56,13 +56,13 @@ _PHOTO: LiteralString = (
 
 def keep(
     tx: Tx, report: ReportId, *, kind: str, masked: str, nonce: bytes, ciphertext: bytes,
-    at: datetime,
+    at: datetime, tell: bool = False,
 ) -> None:  # fmt: skip
-    """Keep one contact of a report."""
+    """Keep one contact of a report; ``tell``: it may be used to say how it goes on."""
     tx.execute(
-        "insert into contacts (report_id, kind, masked, nonce, ciphertext, made_at)"
-        " values (%s, %s, %s, %s, %s, %s)",
-        (report, kind, masked, nonce, ciphertext, at),
+        "insert into contacts (report_id, kind, masked, nonce, ciphertext, made_at, tell)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
+        (report, kind, masked, nonce, ciphertext, at, tell),
     )
 
 

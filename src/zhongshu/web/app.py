@@ -32,6 +32,7 @@ from zhongshu.web.api import (
     indicators,
     joint,
     lotteries,
+    messages,
     notices,
     photos,
     procedures,
@@ -52,21 +53,25 @@ from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import (
     desk,
     door,
+    feeds,
     inbox,
     ladder,
     mirror,
     proceedings,
     signin,
+    subscribe,
     wall,
     workshop,
 )
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
+from zhongshu.web.pages import messages as message_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
+from zhongshu.web.pages import texts as text_pages
 from zhongshu.web.stream import Stream
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
@@ -102,8 +107,9 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.add_middleware(headers.Headers)
     for part in (
-        reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
+        catalogue, same, notices, messages, procedures, responsibility, joint, campaigns, views,
+        city, proposals,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -126,6 +132,10 @@ def create_app(hub: Hub) -> FastAPI:
         campaign_pages,
         rule_pages,
         proposal_pages,
+        message_pages,
+        text_pages,
+        subscribe,
+        feeds,
         signin,
     ):
         app.include_router(part.router)

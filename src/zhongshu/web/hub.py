@@ -10,6 +10,7 @@ from datetime import datetime
 
 from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
+from zhongshu.flow.outward import Outlet
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
@@ -26,6 +27,10 @@ class Hub:
     random: Callable[[int], bytes]
     key: bytes
     https: bool = False
+    #: By what messages leave the hub; None: by nothing.
+    outlet: Outlet | None = None
+    #: What browsers need to be told by push: the public half of our key.
+    push_key: str = ""
     #: Other systems by the hash of their key, and when their rights were read.
     machines: dict[bytes, tuple[Actor, float]] = field(
         default_factory=dict[bytes, tuple[Actor, float]], repr=False

@@ -146,6 +146,11 @@ def _word(context: Context, family: str, key: str) -> str:
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
 
 
+def worded(family: str, key: str, lang: Lang) -> str:
+    """Return a word of the product outside of a page."""
+    return said(WORDS[family].get(key, key), lang)
+
+
 @pass_context
 def _words_of(context: Context, family: str) -> dict[str, str]:
     """Return all words of a family, for a script that shows values it does not know yet."""

@@ -315,6 +315,7 @@ JOINS: Mapping[str, str] = {
     "elsewhere": N_("would join a different case"),
 }  # fmt: skip
 CITY_FACTS: Mapping[str, str] = {
+    "messages:media": N_("By which medium somebody is told"),
     "proposal:scheduled": N_("Day set for a proposal"),
     "proposal:unscheduled": N_("Day of a proposal taken back"),
     "proposal:switched_on": N_("Proposal switched on"),
@@ -391,6 +392,35 @@ TIERS: Mapping[str, str] = {
 }  # fmt: skip
 
 #: Every family of words, by the name templates call it.
+#: Messages that leave the hub: by what, where one stands, why one does not go.
+MEDIA: Mapping[str, str] = {
+    "email": N_("Mail"), "sms": N_("Short message"), "chat": N_("Chat group"), "push": N_("Push"),
+}  # fmt: skip
+MESSAGE_STATES: Mapping[str, str] = {
+    "waiting": N_("Waiting to go"), "sending": N_("On its way"), "sent": N_("Sent"),
+    "dead": N_("Given up"), "dropped": N_("Not sent"),
+}  # fmt: skip
+HEARERS: Mapping[str, str] = {
+    "staff": N_("Staff"), "reporter": N_("Whoever reported"), "subscriber": N_("Subscribers"),
+}  # fmt: skip
+HOOK_STYLES: Mapping[str, str] = {
+    "json": N_("Signed JSON"), "wecom": N_("WeCom robot"), "dingtalk": N_("DingTalk robot"),
+    "feishu": N_("Feishu robot"),
+}  # fmt: skip
+NOT_SENT: Mapping[str, str] = {
+    "no_address": N_("there is no address any more"), "stopped": N_("it is not wanted any more"),
+    "undone": N_("what it told of was undone"), "too_old": N_("it was no news any more"),
+}  # fmt: skip
+MESSAGES: Mapping[str, str] = {
+    "test": N_("A message to try this channel"), "several": N_("{n} notices ({city})"),
+    "subscribe:confirm": N_("A subscription to be confirmed"), "example": N_("An example"),
+}  # fmt: skip
+#: What subscribers and feeds say of a case.
+NEWS: Mapping[str, str] = {
+    "case:filed": N_("Accepted as a case"), "case:closed": N_("Closed"),
+    "case:reopened": N_("Being worked on again"),
+}  # fmt: skip
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
@@ -407,5 +437,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
-    "tier": TIERS,
+    "tier": TIERS, "medium": MEDIA, "message_state": MESSAGE_STATES, "hearer": HEARERS,
+    "hook_style": HOOK_STYLES, "not_sent": NOT_SENT, "message": MESSAGES, "news": NEWS,
 }  # fmt: skip

@@ -40,7 +40,8 @@ class ReportIn(BaseModel):
 
     `joins` says what the reporter chose of `/matters/near`: the number of a case, or “own” for
     a matter of its own; left out, the rule decides. `asset` is the code on the thing it is
-    about: its place and class count where the report says none.
+    about: its place and class count where the report says none. `tell`: the contact may be used
+    to say how it goes on.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,6 +61,7 @@ class ReportIn(BaseModel):
     joins: str = ""
     photos: list[PhotoIn] = []
     asset: str | None = None
+    tell: bool = False
 
 
 def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
@@ -69,7 +71,7 @@ def draft_of(body: ReportIn, *, source: str, key: str | None) -> Draft:
         datum=body.datum, address=body.address, category=body.category, contact=body.contact,
         lang="en" if body.lang == "en" else "zh", source=source, key=key or body.key,
         joins=body.joins,
-        asset=body.asset or None,
+        asset=body.asset or None, tell=body.tell,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ MOST_PHOTOS = 3
 _TOKEN_BYTES = 12
 _EMPTY = {
     "text": "", "group": "", "address": "", "lon": "", "lat": "", "contact": "", "held": "",
-    "asset": "",
+    "asset": "", "tell": "",
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ async def report(
     lat: Annotated[str, Form()] = "", contact: Annotated[str, Form()] = "",
     token: Annotated[str, Form()] = "", joins: Annotated[str, Form()] = "",
     held: Annotated[str, Form()] = "", asset: Annotated[str, Form()] = "",
+    tell: Annotated[str, Form()] = "",
     photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
     """Take a report in. Where the matter may be known already, ask first whether it is; a
@@ -68,6 +69,7 @@ async def report(
     said = {
         "text": text, "group": group, "address": address, "lon": lon, "lat": lat,
         "contact": contact, "token": token, "held": held, "asset": asset,
+        "tell": tell,
     }  # fmt: skip
     try:
         photos = [await _picture(file) for file in (photo or [])[:MOST_PHOTOS] if file.filename]
@@ -75,7 +77,7 @@ async def report(
             text=text, channel=_channel(actor), lon=_degrees("lon", lon), lat=_degrees("lat", lat),
             address=address, contact=contact, lang=language(request), source="web",
             category=_category(hub, text, group), key=token or None, joins=joins,
-            asset=asset.strip() or None,
+            asset=asset.strip() or None, tell=bool(tell),
         )  # fmt: skip
         known = await asyncio.to_thread(_known, hub, actor, draft, group) if not joins else []
         if photos and (known or held):

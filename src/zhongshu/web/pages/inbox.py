@@ -15,10 +15,13 @@ from zhongshu.core.access import Actor, Duty, Permission
 from zhongshu.core.cases import Case
 from zhongshu.core.escalation import PATHS_UP
 from zhongshu.core.notices import MANDATORY, NoticeKind
+from zhongshu.core.texts import Medium
+from zhongshu.flow import addresses
 from zhongshu.flow import notices as flow
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store.notices import Kept, NoticeFilter
+from zhongshu.web.api.messages import media_of
 from zhongshu.web.api.notices import after_of, kind_of, next_of, notice_filter
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import page
@@ -47,6 +50,7 @@ def inbox(request: Request, hub: TheHub, actor: Reader) -> Response:
         found = flow.inbox(tx, actor, asked, now=now, after=after_of(query), limit=PAGE)
         clocks = store.running(tx, [case.id for case in found.cases.values()])
         off = flow.muted(tx, actor)
+        own = addresses.own(tx, actor)
     query.pop("after", None)
     return page(
         request, "inbox.html",
@@ -54,7 +58,8 @@ def inbox(request: Request, hub: TheHub, actor: Reader) -> Response:
             "found": found, "groups": _groups(found.notices, found.cases), "asked": query,
             "query_text": urlencode(query), "next_key": next_of(found.next), "clocks": clocks,
             "kinds": list(NoticeKind), "mandatory": MANDATORY, "off": off,
-            "tells": _told_as(city, actor),
+            "tells": _told_as(city, actor), "own": own, "media": media_of(hub),
+            "push_key": hub.push_key,
         },
     )  # fmt: skip
 
@@ -84,6 +89,34 @@ def kinds(hub: TheHub, actor: Reader, on: Annotated[list[str] | None, Form()] = 
     with hub.db.transaction() as tx:
         flow.mute(tx, actor, set(NoticeKind) - wanted - MANDATORY)
     return _back("/inbox?kept=1#kinds")
+
+
+@router.post("/inbox/media")
+async def media(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Keep where else one is told, and of which kinds."""
+    sent = await request.form()
+    said = {m: str(sent.get(m, "")).strip() for m in (Medium.EMAIL, Medium.SMS)}
+    drop = {str(one) for one in sent.getlist("drop")}
+    on = {str(one) for one in sent.getlist("on")}
+    off = [
+        (m.value, k.value)
+        for m in Medium for k in NoticeKind
+        if m is not Medium.CHAT and k not in MANDATORY and f"{m}:{k}" not in on
+    ]  # fmt: skip
+    with hub.db.transaction() as tx:
+        for medium, text in said.items():
+            if text or medium in drop:
+                addresses.keep(tx, actor.account, medium, text, key=hub.key, random=hub.random, at=hub.clock())  # fmt: skip
+        addresses.mute(tx, actor, off)
+    return _back("/inbox?media=1#media")
+
+
+@router.post("/inbox/browsers")
+def browsers(hub: TheHub, actor: Reader) -> Response:
+    """Let no browser of one's own be told any more."""
+    with hub.db.transaction() as tx:
+        addresses.drop_browsers(tx, actor.account)
+    return _back("/inbox?media=1#media")
 
 
 def _back(target: str) -> Response:

@@ -30,6 +30,14 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         N_("Who is told when a clock climbs, at which hours, and who would be told now and why."),
     ),
     (
+        "/workshop/messages", N_("Messages"),
+        N_("What leaves the hub by mail, short message, chat and push: how each channel does, what was sent, what failed."),
+    ),
+    (
+        "/workshop/texts", N_("Texts"),
+        N_("What messages say, in each language and by each medium, tried on a real case."),
+    ),
+    (
         "/workshop/same", N_("The same matter"),
         N_("How near in place, time and words two reports must be to be one matter, class by class."),
     ),
