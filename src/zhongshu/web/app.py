@@ -51,6 +51,7 @@ from zhongshu.web.pages import (
     door,
     inbox,
     ladder,
+    many,
     mirror,
     proceedings,
     signin,
@@ -58,6 +59,7 @@ from zhongshu.web.pages import (
     workshop,
 )
 from zhongshu.web.pages import field as field_pages
+from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
@@ -102,6 +104,8 @@ def create_app(hub: Hub) -> FastAPI:
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
+        intake_pages,
+        many,
         desk,
         asset_pages,
         casework_pages,
