@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
+from openpyxl import load_workbook
 
 from tests.cast import DING
 from tests.factories import KEY, NOW, draft, same_random
@@ -24,6 +28,7 @@ from zhongshu.flow.city import load
 from zhongshu.flow.notices import follow
 from zhongshu.store import cases, facts
 from zhongshu.store.db import Database, Tx
+from zhongshu.web import columns, workbook
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 
@@ -74,7 +79,9 @@ def test_the_queue_is_ordered_by_the_clock_that_runs_and_what_rests_comes_last(d
     assert desk.do("ding", sent_out.number, "dispatch") == 303
     assert desk.do("ding", held.number, "dispatch") == 303
     with desk.db.transaction() as tx:
-        tx.execute("update cases set held_at = %s, runs_out_at = null where id = %s", (NOW, held.id))
+        tx.execute(
+            "update cases set held_at = %s, runs_out_at = null where id = %s", (NOW, held.id)
+        )
     page = desk.as_("ding").get("/desk").text
     assert rows(page) == [filed.number, sent_out.number, held.number]
     assert "Dispatching</small> 0:15 left" in page
@@ -117,7 +124,9 @@ def test_a_page_of_the_queue_begins_in_its_index(tx: Tx) -> None:
     many_cases(tx, 500)
     tx.execute("set local enable_seqscan = off")
     tx.execute("set local enable_sort = off")
-    found = cases.page(tx, EVERYTHING, Filter(open_only=True), order=Order.CLOCK, after=None, limit=60)
+    found = cases.page(
+        tx, EVERYTHING, Filter(open_only=True), order=Order.CLOCK, after=None, limit=60
+    )
     plan = "\n".join(
         row[0]
         for row in tx.execute(
@@ -153,7 +162,9 @@ def test_a_dispatch_is_taken_back_within_its_window_as_if_it_had_not_been(desk: 
     page = desk.as_("ding").get(f"/desk?case={before.number}").text
     assert f"{before.number} was sent to Street lighting, which is told in 6 s." in page
     assert "toast" not in desk.as_("admin").get(f"/cases/{before.number}").text.split("<main")[1]
-    assert desk.as_("ada", page=False).post(f"/api/v1/cases/{before.number}/undo").status_code == 409
+    assert (
+        desk.as_("ada", page=False).post(f"/api/v1/cases/{before.number}/undo").status_code == 409
+    )
     assert desk.as_("ding").post(f"/cases/{before.number}/undo").status_code == 303
     after = desk.get(before.number)
     with desk.db.transaction() as tx:
@@ -410,3 +421,152 @@ def test_saved_views_show_counts_and_the_pinned_one_comes_first(desk: Desk) -> N
     desk.as_("ada").post(f"/desk/views/{number}/pin", data={"on": ""})
     assert "▲" not in desk.as_("ada").get("/desk").text
     assert desk.as_("ada").post("/desk/views/999/pin", data={"on": "1"}).status_code == 404
+
+
+# ── standard replies ─────────────────────────────────────────────────────────────────
+
+REPLY = {
+    "code": "private", "title_zh": "私人产权", "title_en": "Private property",
+    "text_zh": "{number}：{place}不属公共设施。", "text_en": "{number} at {place}: not a public thing. {unit}",
+    "acts": ["reject", "close"],
+}  # fmt: skip
+
+
+def test_a_reply_is_kept_in_versions_filled_from_the_case_and_told_to_the_reporter(
+    desk: Desk,
+) -> None:
+    case = desk.case(address="湖滨街道8号")
+    assert desk.as_("ding").post("/workshop/replies", data=REPLY).status_code == 403
+    shown = desk.as_("admin").post("/workshop/replies", data={**REPLY, "preview": "1"})
+    assert f"{case.number} at N-1 湖滨街道8号: not a public thing. —" in shown.text
+    for text in ("old {number}", REPLY["text_en"]):
+        assert desk.as_("admin").post("/workshop/replies", data={**REPLY, "text_en": text}).status_code == 303  # fmt: skip
+    page = desk.as_("admin").get("/workshop/replies?code=private").text
+    assert "old {number}" in page
+    assert "Admin" in page
+    assert "Private property" in desk.as_("ding").get(f"/desk?case={case.number}").text
+    field = desk.as_("ding").get(f"/cases/{case.number}/reply?act=reject&reply=private").text
+    assert field.strip().startswith('<textarea id="reject-reason" name="reason" required>')
+    assert "湖滨街道8号: not a public thing." in field
+    # Without a script the form asks for the page again, with the words in it.
+    whole = desk.as_("ding").get(f"/cases/{case.number}?act=reject&reply=private").text
+    assert "湖滨街道8号: not a public thing. —</textarea>" in whole
+    said = desk.as_("ding", page=False).get(f"/api/v1/cases/{case.number}/replies/private").json()
+    assert said["text"] in whole
+    assert desk.as_("admin").post("/workshop/replies/private/drop").status_code == 303
+    assert desk.as_("ding").get(f"/cases/{case.number}/reply?act=reject&reply=private").status_code == 404  # fmt: skip
+    assert desk.as_("ding", page=False).get("/api/v1/replies").json() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("text_zh", "您好{phone}", "“{phone}” is no blank"),
+        ("acts", [], "Choose at least one of: reject"), ("acts", ["dispatch"], "“dispatch” is no form"),
+        ("code", "Two Words", "“Two Words” is no short name"), ("text_zh", " ", "1 to 2000 characters"),
+    ],
+)  # fmt: skip
+def test_a_reply_that_cannot_be_kept_is_refused_by_name(
+    desk: Desk, field: str, value: object, said: str
+) -> None:
+    page = desk.as_("admin").post("/workshop/replies", data={**REPLY, field: value})
+    assert page.status_code == 422
+    assert said in unescape(page.text)
+    body = {k: v for k, v in {**REPLY, field: value}.items() if k != "code"}
+    code = value if field == "code" else "private"
+    answer = desk.as_("admin", page=False).put(f"/api/v1/replies/{code}", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_what_the_city_answers_when_it_closes_is_told_to_the_reporter(desk: Desk) -> None:
+    case = desk.case()
+    for who, what, fields in (
+        ("ding", "dispatch", {}), ("hana", "accept", {}), ("hana", "handle", {"outcome": "explained"}),
+        ("cheng", "pass", {}), ("ada", "close", {"reason": "We have written to the owner."}),
+    ):  # fmt: skip
+        assert desk.do(who, case.number, what, **fields) == 303, what
+    with desk.db.transaction() as tx:
+        row = tx.execute("select code from reports where case_id = %s", (case.id,)).fetchone()
+    assert row
+    assert "We have written to the owner." in desk.client.get(f"/t/{row[0]}", headers=HTML).text
+
+
+# ── taken along ──────────────────────────────────────────────────────────────────────
+
+
+def test_the_workbook_is_exactly_the_filtered_list_and_says_what_it_is(desk: Desk) -> None:
+    desk.case("=HYPERLINK(1) 路灯不亮")
+    desk.case("井盖丢了", lon=113.03)
+    answer = desk.as_("ding", page=False).get(
+        "/api/v1/cases.xlsx?category=C-01-37&open=1&order=clock"
+    )
+    assert answer.headers["content-type"] == workbook.KIND
+    book = load_workbook(io.BytesIO(answer.content))
+    assert book.sheetnames == ["Cases", "What it means"]
+    head, *lines = book["Cases"].iter_rows(values_only=True)
+    assert [len(lines), len(head)] == [1, len(columns.COLUMNS)]
+    line = dict(zip(head, lines[0], strict=True))
+    assert line["Matter"] == "'=HYPERLINK(1) 路灯不亮"
+    assert (line["Stage"], line["Reports"], line["Longitude"]) == ("To be dispatched", 1, 113.01)
+    assert line["Reported"] == "2026-11-24 10:00:00"
+    assert all(c.data_type != "f" for row in book["Cases"].iter_rows() for c in row)
+    notes = dict(book["What it means"].iter_rows(values_only=True))
+    assert notes["Asked for by"] == "Ding"
+    assert notes["At"] == "2026-11-24 10:00:00 Asia/Shanghai"
+    assert notes["Category"] in ("Street lamp", columns.COLUMNS["category"][1])
+    assert notes["Cases when it was asked for"] == "1"
+    assert {heading for heading, _ in columns.COLUMNS.values()} <= notes.keys()
+    assert desk.as_("hana", page=False).get("/api/v1/cases.xlsx").status_code == 403
+    assert desk.as_("ding", page=False).get("/api/v1/cases.xlsx?stage=egg").status_code == 422
+
+
+def test_a_long_list_is_sent_in_pieces_and_goes_on_in_another_sheet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workbook, "MOST_ROWS", 1000)
+    made: list[int] = []
+
+    def rows() -> Iterator[dict[str, object]]:
+        for n in range(2500):
+            made.append(n)
+            yield {"n": n, "text": "路灯" * 40}
+
+    sent_at: list[int] = []
+    parts: list[bytes] = []
+    for part in workbook.parts(rows(), {"n": "N", "text": "T"}, [("a", "b")], titles=("L", "N"), zone=ZoneInfo("UTC")):  # fmt: skip
+        parts.append(part)
+        sent_at.append(len(made))
+    assert sent_at[2] < 1000  # it leaves while rows are still being read
+    assert max(map(len, parts)) < 3 * workbook.CHUNK
+    book = load_workbook(io.BytesIO(b"".join(parts)))
+    assert book.sheetnames == ["L", "L 2", "L 3", "N"]
+    numbers = [row[0] for name in book.sheetnames[:3] for row in book[name].iter_rows(min_row=2, values_only=True)]  # fmt: skip
+    assert numbers == list(range(2500))
+
+
+def test_the_list_goes_on_paper_with_what_was_asked_for(desk: Desk) -> None:
+    case = desk.case()
+    desk.case("井盖丢了", lon=113.03)
+    page = desk.as_("ding").get("/desk/print?category=C-01-37").text
+    assert case.number in page
+    assert "<h1>Testville · 1 cases" in page
+    assert "Category: " in page
+    assert "Ding" in page
+
+
+# ── light ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_look_at_the_desk_is_at_most_80_kb(desk: Desk) -> None:
+    with desk.db.transaction() as tx:
+        many_cases(tx, 60)
+    page = desk.as_("ding").get("/desk")
+    files = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text))
+    assert "/static/js/keys.js" in files
+    weight = len(gzip.compress(page.content))
+    for path in files:
+        answer = desk.client.get(path)
+        if answer.status_code == 404:
+            pytest.skip(f"{path} is not fetched yet: “make assets”")
+        weight += len(gzip.compress(answer.content))
+    assert weight <= 80_000, f"{weight:,} bytes"

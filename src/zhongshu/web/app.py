@@ -34,6 +34,7 @@ from zhongshu.web.api import (
     procedures,
     process,
     proposals,
+    replies,
     reports,
     responsibility,
     same,
@@ -63,6 +64,7 @@ from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
+from zhongshu.web.pages import replies as reply_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
@@ -99,12 +101,13 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
         intake_pages,
+        reply_pages,
         many,
         desk,
         asset_pages,

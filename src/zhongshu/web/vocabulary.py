@@ -25,6 +25,11 @@ ACTS: Mapping[str, str] = {
     "link": N_("Link to a leading case"), "unlink": N_("Take apart"),
     "rate": N_("Rate"), "note": N_("Note"),
 }  # fmt: skip
+BLANKS: Mapping[str, str] = {
+    "number": N_("the case number"), "category": N_("the category"), "place": N_("the place"),
+    "unit": N_("the unit"), "deadline": N_("the deadline"), "reported": N_("when it was reported"),
+    "outcome": N_("what came of it"), "days": N_("for how many days it can be reopened"), "today": N_("today’s date"),
+}  # fmt: skip
 ORDERS: Mapping[str, str] = {
     "clock": N_("What runs out first"), "newest": N_("Newest first"), "due": N_("By the deadline of the work"),
 }  # fmt: skip
@@ -395,7 +400,7 @@ TIERS: Mapping[str, str] = {
 
 #: Every family of words, by the name templates call it.
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "stage": STAGES, "act": ACTS, "order": ORDERS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
+    "stage": STAGES, "act": ACTS, "order": ORDERS, "blank": BLANKS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,

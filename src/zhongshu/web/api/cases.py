@@ -22,11 +22,13 @@ from zhongshu.flow.once import once
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
 from zhongshu.store.db import Tx
-from zhongshu.web import sheets, wanted
+from zhongshu.web import columns, sheets, wanted
+from zhongshu.web import workbook as workbooks
 from zhongshu.web.again import RetryKey, sent
 from zhongshu.web.answer import answer
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
+from zhongshu.web.look import language, said
 from zhongshu.web.problems import BadField
 from zhongshu.web.shots import PhotoIn, shots
 
@@ -142,6 +144,23 @@ def export(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
     )
 
 
+@router.get("/cases.xlsx")
+def workbook(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
+    """Stream exactly the filtered list as a workbook, with a sheet that says what every column
+    means, what was asked for, when and by whom.
+    """
+    query, city, now, lang = request.query_params, hub.city(), hub.clock(), language(request)
+    asked = wanted.wanted(query, city, now=now)
+    shown = {name: query[name] for name in (*wanted.WORDS, "order") if query.get(name)}
+    with hub.db.seeing(actor.sight) as tx:
+        count = store.count(tx, actor.sight, asked)
+    return workbooks.download(
+        "cases.xlsx", (columns.row(case, city, lang, now) for case in _all(actor, asked, hub)),
+        columns.headings(lang), columns.notes(shown, city, actor, lang, now, count),
+        titles=(said("Cases", lang), said("What it means", lang)), zone=city.zone,
+    )  # fmt: skip
+
+
 def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:
     """Yield every wanted case, page by page, so that memory does not grow with the list."""
     after: Key | None = None
@@ -248,10 +267,10 @@ def do(
             after = done(tx, hub, actor, number, what, form)
             return with_acts(after, actor, city, parts_open=acts.parts_open(tx, after))
 
-        said = once(
+        told = once(
             tx, actor.account, idempotency_key, sent(number, act, body), at=now, do=act_once
         )
-    return answer(said)
+    return answer(told)
 
 
 def done(tx: Tx, hub: Hub, actor: Actor, number: str, what: Act, form: acts.Form) -> Case:

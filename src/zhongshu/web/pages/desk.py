@@ -17,6 +17,7 @@ from zhongshu.core.cases.evidence import PhotoStep, step_of, step_with
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.core.procedures import ARRIVE_WITHIN, LEVELS, PATHS, Move
+from zhongshu.core.replies import FOR, Reply
 from zhongshu.flow import (
     acts,
     advice,
@@ -25,6 +26,7 @@ from zhongshu.flow import (
     evidence,
     openings,
     proceedings,
+    replies,
     undo,
     views,
 )
@@ -34,10 +36,11 @@ from zhongshu.store import accounts, facts
 from zhongshu.store import cases as store
 from zhongshu.store import views as kept_views
 from zhongshu.store.db import Tx
-from zhongshu.web import shots, wanted
+from zhongshu.web import columns, shots, wanted
 from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
 from zhongshu.web.api.cases import ActIn, done, form_of
+from zhongshu.web.api.replies import text_for
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -47,6 +50,8 @@ from zhongshu.web.problems import BadField, problem
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 PAGE = 50
+#: So many cases go on paper.
+PRINTED = 500
 #: The files of a form's field, by name and content.
 Files = list[tuple[str, bytes]]
 #: So many saved views show their count; each is a question to the database.
@@ -81,6 +86,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
             "clocks": store.running(tx, [case.id for case in listing.cases]),
         }
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
+        view["replies"] = _by_act(tx) if sheet else {}
         toast = _toast(tx, hub, actor, did or chosen, now)
         hint = advice.advice(tx, city, actor, sheet, now=now) if sheet else None
     with hub.db.transaction() as tx:
@@ -93,6 +99,28 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
             "order": order, "orders": list(Order), "channels": _channels(), "many": many.offered(actor),
             "sheet": sheet, "toast": toast, "advice": hint, "also": also, "here": here, "first": key is None,
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
+        },
+    )  # fmt: skip
+
+
+@router.get("/desk/print")
+def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Show the filtered list on one sheet of paper, with what was asked for, when and by whom."""
+    city, now, lang = hub.city(), hub.clock(), language(request)
+    query = {
+        k: v for k, v in request.query_params.items() if k in (*wanted.WORDS, "order") and v
+    } or {"open": "1"}
+    asked = wanted.wanted(query, city, now=now)
+    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    with hub.db.seeing(actor.sight) as tx:
+        listing = browse.listing(tx, actor.sight, asked, order=order, after=None, limit=PRINTED)
+        count = store.count(tx, actor.sight, asked)
+        clocks = store.running(tx, [case.id for case in listing.cases])
+    return page(
+        request, "print.html",
+        {
+            "cases": listing.cases, "count": count, "clocks": clocks, "back": f"/desk?{urlencode(query)}",
+            "about": columns.filter_words(query, city, lang),
         },
     )  # fmt: skip
 
@@ -285,12 +313,22 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
     now = hub.clock()
     with hub.db.seeing(actor.sight) as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=now)
+        offered = _by_act(tx)
         toast = _toast(tx, hub, actor, number, now)
         hint = advice.advice(tx, hub.city(), actor, sheet, now=now)
     with hub.db.transaction() as tx:
         also = openings.opened(tx, actor, sheet, at=now)
-    view = {"sheet": sheet, "toast": toast, "advice": hint, "also": also}
-    return page(request, template, {**view, **_city_lists(hub), **_sheet_words(sheet, actor, now)})
+    act, code = request.query_params.get("act", ""), request.query_params.get("reply", "")
+    # Without a script a reply is filled in by the form asking for the page again.
+    text = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
+    return page(
+        request, template,
+        {
+            **_city_lists(hub), **_sheet_words(sheet, actor, now), "sheet": sheet, "toast": toast,
+            "advice": hint, "also": also, "replies": offered,
+            "filled": {"act": act, "code": code, "text": text} if text else None,
+        },
+    )  # fmt: skip
 
 
 def _add(hub: Hub, actor: Actor, number: str, step: PhotoStep, files: Files) -> None:
@@ -361,7 +399,14 @@ def _sheet_words(
         "levels": proceedings.levels_for(case, actor), "LEVELS": LEVELS,
         "shown": evidence.arranged(sheet.photos, sheet.facts, case.id),
         "photo_steps": evidence.steps_for(case, actor),
+        "FOR": FOR, "filled": None,
     }  # fmt: skip
+
+
+def _by_act(tx: Tx) -> dict[str, list[Reply]]:
+    """Return the standard replies by the act whose form offers them."""
+    offered = replies.offered(tx)
+    return {act: [one for one in offered if act in one.acts] for act in FOR}
 
 
 def _channels() -> list[str]:

@@ -30,6 +30,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         N_("Who is told when a clock climbs, at which hours, and who would be told now and why."),
     ),
     (
+        "/workshop/replies", N_("Standard replies"),
+        N_("What is said often when a report is refused, returned, closed or answered, with blanks the case fills."),
+    ),
+    (
         "/workshop/same", N_("The same matter"),
         N_("How near in place, time and words two reports must be to be one matter, class by class."),
     ),
