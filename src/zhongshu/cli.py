@@ -428,7 +428,7 @@ def mine(
 
 @app.command("set")
 def choose(name: str, value: str) -> None:
-    """Set one of the city's choices: photo_rule, photo_metres, messages.undo_seconds, lottery.7, lottery.30."""
+    """Set one of the city's choices: photo_rule, photo_metres, undo_seconds, lottery.7, lottery.30."""
     with refusals(), database() as db, db.transaction() as tx:
         setup_flow.choose(tx, name, value)
     out.print(f"[green]✓[/green] {name} = {value}")

@@ -27,6 +27,7 @@ from zhongshu.flow import (
     lottery,
     notices,
     once,
+    openings,
     outward,
     proceedings,
     proposals,
@@ -201,6 +202,8 @@ def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:
         waiting.let_go(tx, at=clock())
     with db.transaction() as tx:
         once.forget(tx, at=clock())
+    with db.transaction() as tx:
+        openings.forget(tx, at=clock())
 
 
 def runs(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:

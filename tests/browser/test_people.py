@@ -141,6 +141,36 @@ def test_keys_press_only_what_the_page_offers_and_can_be_switched_off(demo: Demo
     expect(page.locator("#keys")).not_to_be_visible()
 
 
+def test_a_dispatch_by_one_key_is_taken_back_by_another_and_a_case_is_found_by_its_number(
+    demo: Demo, new_page
+) -> None:
+    page = new_page("dispatcher", lang="en")
+    page.goto(f"{demo.url}/desk?stage=filed")
+    row = page.locator("tr", has_text="Dispatching").first.locator("[data-row]")
+    row.click()
+    # What the rules name is sent by one key; where they name nobody there is no such key.
+    page.wait_for_selector("#pane .advice [data-press]")
+    number = page.locator("#pane h1 small").inner_text()
+    page.keyboard.press("d")
+    expect(page.locator(".toast")).to_contain_text(f"{number} was sent to")
+    expect(page.locator("#pane .tag").first).to_contain_text("To be taken on")
+    page.keyboard.press("u")
+    expect(page.locator("#pane .tag").first).to_contain_text("To be dispatched")
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(page.locator("#pane .facts li").last).to_contain_text("Dispatch taken back")
+    page.keyboard.press("x")
+    assert page.evaluate("document.activeElement.id") == "reject-reason"
+    page.keyboard.type("d")  # while one writes, a key is a letter
+    expect(page.locator("#reject-reason")).to_have_value("d")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(number)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/cases/{number}$"))
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile("/wall"))
+
+
 def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
     page = new_page(lang="en")
     page.goto(f"{demo.url}/en/report")

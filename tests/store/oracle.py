@@ -77,7 +77,7 @@ class _Reader:
                 self.closed(fact, before, by_then, after)
             elif fact.kind is Kind.REOPENED and fact.sets["stage"] == "filed":
                 self.add(Family.CLOSED, fact, before, {"reopened"})
-            elif fact.kind is Kind.DISPATCHED:
+            elif fact.kind is Kind.DISPATCHED and not _taken_back(fact, after):
                 self.dispatched(fact, before, by_then)
         self.rated()
 
@@ -200,3 +200,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _in(at: datetime, period: Period) -> bool:
     return period.start <= at < period.until
+
+
+def _taken_back(fact: Fact, after: list[Fact]) -> bool:
+    return any(f.kind is Kind.WITHDRAWN and f.says["undoes"] == fact.seq for f in after)

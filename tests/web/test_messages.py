@@ -18,7 +18,6 @@ from tests.flow.test_messages import OUT, Carrier, carried, fails, states, told
 from tests.flow.test_notices import DISPATCH, staffed, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.messages import Fault
-from zhongshu.flow import setup
 from zhongshu.flow.city import City
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
@@ -233,10 +232,3 @@ def test_a_feed_is_well_formed_and_says_nobody_s_words(office: Office) -> None:
     assert len(ET.fromstring(client.get("/feed/area/S.atom?category=trees").text).findall("a:entry", atom)) == 0  # fmt: skip
     for gone in ("/feed/area/M-1.atom", "/feed/area/X.atom", "/feed/category/x.atom"):
         assert client.get(gone).status_code == 404
-
-
-def test_the_window_for_undoing_is_the_city_s_choice(office: Office) -> None:
-    with office.db.transaction() as tx:
-        setup.choose(tx, "messages.undo_seconds", "30")
-    office.hub.look_again()
-    assert office.hub.city().sendings.wait.total_seconds() == 30

@@ -95,6 +95,7 @@ NEEDS: Mapping[Act, Permission] = MappingProxyType(
         Act.FILE: P.CASE_FILE,
         Act.REJECT: P.CASE_FILE,
         Act.DISPATCH: P.CASE_DISPATCH,
+        Act.WITHDRAW: P.CASE_DISPATCH,
         Act.ACCEPT: P.CASE_WORK,
         Act.RETURN: P.CASE_WORK,
         Act.HANDLE: P.CASE_WORK,

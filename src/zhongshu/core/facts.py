@@ -34,6 +34,7 @@ class Kind(StrEnum):
     REJECTED = "case:rejected"
     DISPATCHED = "case:dispatched"
     ACCEPTED = "case:accepted"
+    WITHDRAWN = "case:withdrawn"
     RETURNED = "case:returned"
     HANDLED = "case:handled"
     PASSED = "case:passed"

@@ -166,7 +166,6 @@ class Sendings:
 
     staff: Mapping[tuple[str, Audience], tuple[Medium, ...]]
     reporters: Mapping[Kind, tuple[Medium, ...]]
-    wait: timedelta = timedelta(0)
 
     def media(self, event: str, audience: str) -> tuple[Medium, ...]:
         """Return by which media an audience hears of something."""
@@ -186,10 +185,7 @@ def sendings(said: Mapping[str, Any]) -> Sendings:
     for event, chosen in said.get("reporters", {}).items():
         kind = Kind(among("event", event, events(Hearer.REPORTER)))
         reporters[kind] = tuple(m for m in media(chosen) if m in (_E, _S))
-    return Sendings(
-        staff=MappingProxyType(staff), reporters=MappingProxyType(reporters),
-        wait=timedelta(seconds=int(said.get("undo_seconds", 0))),
-    )  # fmt: skip
+    return Sendings(staff=MappingProxyType(staff), reporters=MappingProxyType(reporters))
 
 
 def media(words: Iterable[str]) -> tuple[Medium, ...]:

@@ -29,7 +29,7 @@ from zhongshu.core.words import words
 #: The kinds of fact a case's past is read from.
 STEPS: tuple[Kind, ...] = (
     Kind.REPORTED, Kind.IMPORTED, Kind.JOINED, Kind.LOCATED, Kind.CLASSIFIED, Kind.FILED,
-    Kind.REJECTED, Kind.DISPATCHED, Kind.RETURNED, Kind.HANDLED, Kind.PASSED, Kind.FAILED,
+    Kind.REJECTED, Kind.DISPATCHED, Kind.WITHDRAWN, Kind.RETURNED, Kind.HANDLED, Kind.PASSED, Kind.FAILED,
     Kind.CLOSED, Kind.REOPENED, Kind.MERGED, Kind.UNMERGED, Kind.PROCEDURE, Kind.SPLIT,
     Kind.LINKED, Kind.UNLINKED, Kind.SHARED,
 )  # fmt: skip
@@ -72,6 +72,7 @@ class Past:
 
 def past(case: CaseId, steps: Sequence[Step]) -> Past | None:
     """Read a case's past from its facts in order; None where it was never dispatched."""
+    steps = _standing(steps)
     n = next((n for n, step in enumerate(steps) if _dispatches(step)), None)
     if n is None:
         return None
@@ -87,6 +88,18 @@ def past(case: CaseId, steps: Sequence[Step]) -> Past | None:
         filed_at=None if imported else (filed[-1] if filed else None),
         **_after(steps[n + 1 :], here.sets.get("unit"), imported=imported),
     )  # fmt: skip
+
+
+def _standing(steps: Sequence[Step]) -> Sequence[Step]:
+    """Leave out dispatches that were taken back at once, and what took them back."""
+    kept: list[Step] = []
+    for step in steps:
+        if step.kind is Kind.WITHDRAWN:
+            last = max(n for n, one in enumerate(kept) if one.kind is Kind.DISPATCHED)
+            del kept[last]
+        else:
+            kept.append(step)
+    return kept
 
 
 def _dispatches(step: Step) -> bool:

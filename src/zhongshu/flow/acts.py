@@ -13,9 +13,10 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from zhongshu.core import procedures
-from zhongshu.core.cases import Act, Case, Outcome, Stage, allowed, begun, changed, step
+from zhongshu.core.cases import Act, Case, Outcome, Stage, allowed, begun, changed, fold, step
 from zhongshu.core.cases.clocks import Tick
 from zhongshu.core.cases.evidence import Shot
+from zhongshu.core.cases.undo import NothingToUndo, undoable
 from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, By, Kind
 from zhongshu.core.intake import by_device, start
@@ -23,7 +24,7 @@ from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Refused, ReportId, UnitId
 from zhongshu.flow import evidence, followup, links, pending, things
 from zhongshu.flow.city import City
-from zhongshu.store import cases, reports, tasks, vault
+from zhongshu.store import cases, facts, reports, tasks, vault
 from zhongshu.store.db import Tx
 
 #: How long a reporter may reopen a closed case, where the city says nothing.
@@ -40,7 +41,7 @@ class Form:
     ``version`` is the case's version the person saw: an act on a case that has moved
     since is refused instead of being done to something else. ``done_at`` is when it was done
     by the clock of a device that had no net: said beside the fact, and no clock of the hub
-    goes by it.
+    goes by it. ``undoes`` is the fact that is taken back (`flow.undo`).
     """
 
     reason: str = ""
@@ -61,6 +62,7 @@ class Form:
     satisfied: int | None = None
     asset: str | None = None
     photos: tuple[Shot, ...] = ()
+    undoes: int | None = None
 
 
 class Moved(Refused):
@@ -170,7 +172,7 @@ OF_TWO = frozenset({Act.MERGE, Act.LINK})
 _ENDS_LINK = frozenset({Act.RETURN, Act.MERGE})
 #: What each act is to the clocks; dispatching is two things and says so itself.
 TICKS: dict[Act, Tick] = {
-    Act.FILE: Tick.FILED, Act.RETURN: Tick.RETURNED, Act.HANDLE: Tick.HANDLED,
+    Act.FILE: Tick.FILED, Act.WITHDRAW: Tick.RETURNED, Act.RETURN: Tick.RETURNED, Act.HANDLE: Tick.HANDLED,
     Act.PASS: Tick.PASSED, Act.FAIL: Tick.FAILED, Act.CLOSE: Tick.CLOSED,
     Act.REJECT: Tick.REJECTED, Act.MERGE: Tick.MERGED, Act.UNMERGE: Tick.UNMERGED,
     Act.UNLINK: Tick.UNLINKED,
@@ -398,6 +400,22 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
     return pending.ask_others(tx, city, after, work, at=at)
 
 
+def _withdraw(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
+    """Take a dispatch back as if it had not been: unit, deadline and clocks as they were."""
+    story = facts.of_case(tx, case.id)
+    was = undoable(story, by.account, at=at, window=city.undo_window)
+    if was is None or was.act is not what:
+        raise NothingToUndo("case", case.number)
+    before = fold(case.id, story[: was.fact.seq - 1])
+    asked = {procedures.ProcedureKind.ASSIST} - set(map(procedures.ProcedureKind, before.pending))
+    case = pending.lapsed(tx, case, asked, by=by, at=at)
+    sets = {name: getattr(before, name) for name in (*was.fact.sets, "involved") if name != "stage"}
+    return _plainly(
+        tx, city, case, what, by, at, form, sets=sets,
+        says={"undoes": was.fact.seq, "unit": case.unit},
+    )  # fmt: skip
+
+
 def _handle(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     if form.outcome is None:
         raise Missing("outcome")
@@ -453,12 +471,16 @@ def _link(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
 
 
 def _unmerge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    after = _plainly(tx, city, case, what, by, at, form)
+    said = {"undoes": form.undoes} if form.undoes is not None else {}
+    after = _plainly(tx, city, case, what, by, at, form, says=said)
     if case.merged_into is not None:
         other = _locked(tx, case.merged_into)
         released, fact = changed(
             other, Kind.RELEASED, {"reports": other.reports - case.reports}, by=by, at=at,
-            says={"case": case.id, "number": case.number, "reports": case.reports},
+            says={
+                "case": case.id, "number": case.number, "reports": case.reports,
+                **({"undone": True} if said else {}),
+            },
         )  # fmt: skip
         cases.save(tx, released, fact)
     return after
@@ -518,6 +540,7 @@ _DO: dict[Act, _Do] = {
     Act.CLASSIFY: _classify,
     Act.FILE: _file,
     Act.DISPATCH: _dispatch,
+    Act.WITHDRAW: _withdraw,
     Act.HANDLE: _handle,
     Act.RATE: _rate,
     Act.RETURN: _return,

@@ -12,6 +12,7 @@ from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
 from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed, handled
 from zhongshu.core.cases.clocks import Clock
+from zhongshu.core.cases.undo import undone
 from zhongshu.core.cases.voices import STEPS, heard_by
 from zhongshu.core.dispatch import Pick
 from zhongshu.core.facts import By, Fact, Kind
@@ -137,10 +138,17 @@ def listing(
     page = found[:limit]
     if len(found) <= limit:
         return Listing(cases=page, next=None)
-    last = page[-1]
-    return Listing(
-        cases=page, next=Key(last.reported_at if order is Order.NEWEST else last.due_at, last.id)
-    )
+    return Listing(cases=page, next=_key(tx, page[-1], order))
+
+
+def _key(tx: Tx, last: Case, order: Order) -> Key:
+    match order:
+        case Order.NEWEST:
+            return Key(last.reported_at, last.id)
+        case Order.DUE:
+            return Key(last.due_at, last.id)
+        case Order.CLOCK:
+            return Key(cases.runs_out_at(tx, last.id), last.id)
 
 
 def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act, ...]:
@@ -155,7 +163,8 @@ def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act
 
 
 def _offered(case: Case, act: Act, actor: Actor) -> bool:
-    if NEEDS[act] is Permission.PUBLIC or acts.hindered(case, act):
+    # What is taken back is offered by the facts, not by the table (`flow.undo`).
+    if NEEDS[act] is Permission.PUBLIC or act is Act.WITHDRAW or acts.hindered(case, act):
         return False
     post = actor.acting(NEEDS[act], area_code=case.area_code, unit=case.unit)
     if post is None or (act is Act.SPLIT and case.reports < 2):
@@ -287,7 +296,12 @@ def progress(tx: Tx, code: str) -> Progress:
     both = [own.id] if survivor is None else [own.id, survivor.id]
     stories = facts.of_cases(tx, both)
     steps = sorted(
-        (f for story in stories.values() for f in story if f.kind in STEPS - {Kind.SPLIT}),
+        (
+            f
+            for story in stories.values()
+            for f in story
+            if f.kind in STEPS - {Kind.SPLIT} and f.seq not in undone(story)
+        ),
         key=lambda f: (f.at, f.case, f.seq),
     )
     photos = vault.photos_of(tx, both[-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from zhongshu.core.cases import Case, Stage
 from zhongshu.core.cases.clocks import Clock, ClockKind, ClockState, Keeper, Tick, by_kind
 from zhongshu.core.cases.evidence import MOST_METRES
 from zhongshu.core.cases.matching import SameRules
+from zhongshu.core.cases.undo import SECONDS
 from zhongshu.core.catalogue import Catalogue, Category, Condition, Guess, PhotoRule
 from zhongshu.core.catalogue_versions import Lineage, in_force
 from zhongshu.core.dispatch import DutyRule, Matter, Pick, Rulebook
@@ -224,6 +225,11 @@ class City:
     def photo_metres(self) -> int:
         """How far from the case a photo may be taken before that is said of it."""
         return int(self.said.get("photo_metres", MOST_METRES))
+
+    @property
+    def undo_window(self) -> timedelta:
+        """How long an act can be taken back at once; so long nobody is told of it."""
+        return timedelta(seconds=float(self.said.get("undo_seconds", SECONDS)))
 
     def pick(self, case: Case, *, at: datetime, asset: Asset | None) -> Pick | None:
         """Return the unit the duty rules name for a case."""

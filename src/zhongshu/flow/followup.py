@@ -16,6 +16,8 @@ def tasks_of(tx: Tx, case: Case, what: Act, by: By, at: datetime, *, said: str) 
     match what:
         case Act.ACCEPT:
             tasks.accept(tx, case.id, at=at, by=who)
+        case Act.WITHDRAW:
+            tasks.end(tx, case.id, "handle", "cancelled", at=at, by=who)
         case Act.RETURN:
             tasks.end(tx, case.id, "handle", "returned", at=at, by=who, result=said)
         case Act.HANDLE:

@@ -245,7 +245,8 @@ _CASE: MappingOf[str, pl.Expr] = {"id": pl.col("id"), "number": pl.col("number")
         "dispatched_at": pl.col("dispatched_at"), "due_at": pl.col("due_at"), "handled_at": _NOTHING,
         "handled_by": _NOTHING, "checked_by": _NOTHING, "closed_at": pl.col("closed"),
         "overdue_at": _NOTHING, "merged_into": _NOTHING, "before_merge": _NOTHING,
-        "version": pl.col("version"), "next_at": pl.col("due_at"), "tile": pl.col("tile"), "words": pl.col("words")}  # fmt: skip
+        "version": pl.col("version"), "next_at": pl.col("due_at"),
+        "runs_out_at": pl.when(pl.col("state") == "open").then(pl.col("due_at")), "tile": pl.col("tile"), "words": pl.col("words")}  # fmt: skip
 _REPORT = {name: pl.col(name) for name in history.REPORTS.split(", ")}
 _FACT = {name: pl.col(name) for name in history.FACTS.split(", ")}
 _TASK = {name: pl.col(name) for name in history.TASKS.split(", ")}

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import ClassVar
 
 from zhongshu.core.access import Actor
 from zhongshu.core.cases import Case, fold
 from zhongshu.core.cases.clocks import RUNGS, Clock, ClockState, Rung
+from zhongshu.core.cases.undo import undone, waits
 from zhongshu.core.escalation import Audience, Bearings, Directory, Found, Post, RungRule, sought
 from zhongshu.core.facts import Fact
 from zhongshu.core.notices import (
@@ -54,10 +56,12 @@ def follow(
 ) -> int:  # fmt: skip
     """Read on in the ledger and tell; return how many facts were read.
 
-    What happened before ``since`` is passed over: a past is no news. With ``out`` the messages
-    that leave the hub are written beside the notices.
+    What happened before ``since`` is passed over: a past is no news. What may still be taken
+    back is waited for, and what was taken back is not told. With ``out`` the messages that
+    leave the hub are written beside the notices.
     """
-    read = facts.read(tx, after=facts.position(tx, READER), limit=limit)
+    ledger = facts.read(tx, after=facts.position(tx, READER), limit=limit)
+    read = _settled(ledger, now=now, window=city.undo_window)
     if not read:
         return 0
     news = [
@@ -71,15 +75,22 @@ def follow(
     return len(read)
 
 
+def _settled(read: Sequence[facts.Read], *, now: datetime, window: timedelta) -> list[facts.Read]:
+    """Leave out everything from the first fact on that may still be taken back."""
+    return list(takewhile(lambda one: not waits(one.fact, at=now, window=window), read))
+
+
 def _made(tx: Tx, city: City, news: Sequence[Fact], *, now: datetime) -> list[Notice]:
     """Return what is told of some facts, each with its case as the fact left it."""
     stories = facts.of_cases(tx, sorted({fact.case for fact in news}))
+    gone = {case: undone(story) for case, story in stories.items()}
     about = [(fact, fold(fact.case, stories[fact.case][: fact.seq])) for fact in news]
     where = [bearings(city, case, fact) for fact, case in about]
     directory = around(tx, where, at=now)
     return [
         notice
         for (fact, case), place in zip(about, where, strict=True)
+        if fact.seq not in gone[fact.case]
         for notice in notices(fact, case, place, directory, city.rules)
     ]
 

@@ -68,7 +68,7 @@ def of_notices(
         about = {
             **_row(Hearer.STAFF, event, notice.about, at=notice.at, made_at=at),
             "case_id": notice.case, "says": dict(notice.says), "urgent": notice.urgent,
-            "due_at": max(due, notice.at + city.sendings.wait).isoformat(),
+            "due_at": max(due, notice.at + city.undo_window).isoformat(),
         }  # fmt: skip
         for medium in city.sendings.media(event, notice.says["to"]):
             if medium not in out.media:
@@ -176,7 +176,7 @@ def _reached_by(asker: Asker) -> tuple[Medium, ...]:
 def _to_reporter(
     city: City, fact: Fact, asker: Asker, medium: Medium, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
-    due = max(now, fact.at + city.sendings.wait)
+    due = max(now, fact.at + city.undo_window)
     # Whoever has just reported gets his code at once, at whatever hour.
     receipt = fact.kind in (Kind.REPORTED, Kind.JOINED)
     return {
@@ -200,7 +200,7 @@ def _to_subscribers(
             **_row(Hearer.SUBSCRIBER, kind, f"{fact.case}:{fact.seq}", at=fact.at, made_at=now),
             "medium": Medium.EMAIL, "channel": Medium.EMAIL.value, "subscription": one.id,
             "lang": one.lang, "case_id": fact.case, "seq": fact.seq,
-            "due_at": next_morning(max(now, fact.at + city.sendings.wait), city.zone).isoformat(),
+            "due_at": next_morning(max(now, fact.at + city.undo_window), city.zone).isoformat(),
         }  # fmt: skip
 
 

@@ -148,7 +148,7 @@ class BadSetting(Refused):
 CHOICES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "photo_rule": (f"one of: {', '.join(PhotoRule)}", lambda text: PhotoRule(text).value),
     "photo_metres": ("a number of metres, 10 to 5000", lambda text: _between(float(text), 10, 5000)),
-    "messages.undo_seconds": ("a number of seconds, 0 to 3600", lambda text: int(_between(float(text), 0, 3600))),
+    "undo_seconds": ("a number of seconds, 0 to 60", lambda text: _between(float(text), 0, 60)),
     **{
         f"lottery.{days}": ("a share from 0 to 1, such as 0.10", lambda text: _between(float(text), 0, 1))
         for days in ROUNDS

@@ -36,6 +36,14 @@ def keep(tx: Tx, actor: Actor, *, title: str, query: str, shared: bool, at: date
     return views.keep(tx, actor.account, title=name, query=query, shared=shared, at=at)
 
 
+def pin(tx: Tx, actor: Actor, view: int, *, on: bool) -> None:
+    """Keep a view that is offered to the actor on top of his own list, or no longer."""
+    if not on:
+        views.unpin(tx, actor.account, view)
+    elif not views.pin(tx, actor.account, view):
+        raise NotFound("view", view)
+
+
 def drop(tx: Tx, actor: Actor, view: int) -> None:
     """Drop a view of one's own; who keeps the city's data may drop what others share."""
     anybody = actor.may(Permission.CITY_WRITE)

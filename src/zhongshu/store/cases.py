@@ -13,7 +13,7 @@ from psycopg.rows import kwargs_row
 
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import FIELDS, OPEN, Case, Filter, Key, Order, Stage, plain, rich
-from zhongshu.core.cases.clocks import Clock, next_at
+from zhongshu.core.cases.clocks import Clock, next_at, waiting
 from zhongshu.core.facts import Fact
 from zhongshu.core.place import tile
 from zhongshu.core.values import CaseId, CategoryId
@@ -38,6 +38,8 @@ IS_OPEN: LiteralString = (
     " 'handled', 'checked')"
 )
 _IS_SAME_STAGE: LiteralString = "stage in ('received', 'filed', 'dispatched', 'in_hand')"
+#: As the index `cases_running` has it: what rests comes last, and a page begins by one comparison.
+_RUNS_OUT: LiteralString = "coalesce(runs_out_at, 'infinity'::timestamptz)"
 #: Adds to the cases this transaction has in hand (see wall.sql); never null.
 _TAKEN: LiteralString = (
     "set_config('zhongshu.hand', (coalesce(nullif(current_setting('zhongshu.hand', true), ''), '{{}}')"
@@ -77,8 +79,8 @@ def add(tx: Tx, cases: Sequence[Case], facts: Sequence[Fact], texts: Mapping[Cas
         for case in cases
     ]  # fmt: skip
     tx.execute(
-        f"with c as (insert into cases ({COLUMNS}, tile, words, next_at)"
-        f" select {COLUMNS}, tile, words, next_at from json_populate_recordset(null::cases, %s))"
+        f"with c as (insert into cases ({COLUMNS}, tile, words, next_at, runs_out_at)"
+        f" select {COLUMNS}, tile, words, next_at, runs_out_at from json_populate_recordset(null::cases, %s))"
         + _ADDING_FACTS,
         (_json(rows), _json([record(fact) for fact in facts])),
     )
@@ -91,6 +93,8 @@ def save(tx: Tx, case: Case, fact: Fact) -> None:
         changes["tile"] = _tile(case)
     if {"clocks", "stage"} & changes.keys():
         changes["next_at"] = next_at(case.clocks)
+    if {"clocks", "stage", "due_at"} & changes.keys():
+        changes["runs_out_at"] = case.runs_out_at
     row = record(fact)
     tx.execute(
         _saving((*changes, "version")),
@@ -119,11 +123,12 @@ def save_all(tx: Tx, after: Sequence[Case], facts: Sequence[Fact], fields: tuple
         return
     rows = [
         {**plain({name: getattr(case, name) for name in fields}), "id": case.id,
-         "version": case.version, "next_at": _iso(next_at(case.clocks))}
+         "version": case.version, "next_at": _iso(next_at(case.clocks)),
+         "runs_out_at": _iso(case.runs_out_at)}
         for case in after
     ]  # fmt: skip
     tx.execute(
-        _saving_all((*fields, "version", "next_at")),
+        _saving_all((*fields, "version", "next_at", "runs_out_at")),
         (_json(rows), _json([record(fact) for fact in facts])),
     )
 
@@ -277,6 +282,14 @@ def page(
         if after is not None:
             where.add("(reported_at, id) < (%s, %s)", after.at, after.id)
         tail = sql.SQL("order by reported_at desc, id desc")
+    elif order is Order.CLOCK:
+        if after is not None:
+            where.add(
+                f"({_RUNS_OUT}, id) > (coalesce(%s::timestamptz, 'infinity'), %s)",
+                after.at,
+                after.id,
+            )
+        tail = sql.SQL(f"order by {_RUNS_OUT}, id")
     else:
         if after is not None and after.at is not None:
             where.add("((due_at, id) > (%s, %s) or due_at is null)", after.at, after.id)
@@ -292,13 +305,16 @@ def page(
 
 
 def running(tx: Tx, of: Sequence[CaseId]) -> dict[CaseId, Clock]:
-    """Return the clock that runs for whoever has each case now; that of the whole is not meant."""
-    rows = tx.execute(
-        "select id, clock from cases, jsonb_array_elements(clocks) clock where id = any(%s)"
-        " and clock->>'state' = 'running' and clock->>'kind' <> 'whole' order by id",
-        (list(of),),
-    )
-    return {CaseId(case): Clock.read(clock) for case, clock in rows}
+    """Return the clock that runs now for whoever has each case."""
+    rows = tx.execute("select id, clocks from cases where id = any(%s)", (list(of),))
+    found = {CaseId(case): tuple(map(Clock.read, clocks)) for case, clocks in rows}
+    return {case: clock for case, clocks in found.items() if (clock := waiting(clocks)) is not None}
+
+
+def runs_out_at(tx: Tx, case: CaseId) -> datetime | None:
+    """Return when the clock of a case runs out, as lists are ordered by it."""
+    row = tx.execute("select runs_out_at from cases where id = %s", (case,)).fetchone()
+    return row[0] if row else None
 
 
 def count(tx: Tx, sight: Sight, wanted: Filter) -> int:
@@ -496,6 +512,7 @@ def derived(case: Case, text: str) -> dict[str, Any]:
     return {
         "tile": _tile(case),
         "next_at": _iso(next_at(case.clocks)),
+        "runs_out_at": _iso(case.runs_out_at),
         "words": " ".join(words(f"{text} {case.title} {case.address}")),
     }
 

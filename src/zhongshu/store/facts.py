@@ -24,6 +24,13 @@ _COLUMNS: LiteralString = "case_id, seq, kind, at, account, post, rule, sets, sa
 _OF_F: LiteralString = "f.case_id, f.seq, f.kind, f.at, f.account, f.post, f.rule, f.sets, f.says"
 
 
+#: That a dispatch `f` was not taken back at once: what was never counted.
+STANDS: LiteralString = (
+    " not exists (select from facts w where w.case_id = f.case_id and w.seq > f.seq"
+    " and w.kind = 'case:withdrawn' and (w.says->>'undoes')::int = f.seq)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """A fact together with its place in the ledger."""

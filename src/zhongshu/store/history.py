@@ -11,7 +11,7 @@ CASES: LiteralString = (
     "id, number, stage, reported_at, title, address, channel, category, hazard, priority, lon, lat,"
     " area, area_code, cells, unit, outcome, confirmation, solved, satisfied, reports, filed_at,"
     " dispatched_at, due_at, handled_at, handled_by, checked_by, closed_at, overdue_at, merged_into,"
-    " before_merge, version, next_at, tile, words"
+    " before_merge, version, next_at, runs_out_at, tile, words"
 )
 REPORTS: LiteralString = (
     "id, case_id, received_at, reported_at, channel, source, source_key, text, address, lang, lon,"
@@ -74,7 +74,7 @@ def merge(tx: Tx, pairs: Sequence[tuple[int, int]], *, rule: str) -> int:
         "   greatest(c.closed_at, c.reported_at) as at from cases c join pair on pair.child = c.id"
         "   join cases p on p.id = pair.parent where c.merged_into is null for update of c),"
         " new as (update cases c set stage = 'merged', merged_into = old.parent, before_merge = old.stage,"
-        "   version = c.version + 1 from old where c.id = old.id"
+        "   runs_out_at = null, version = c.version + 1 from old where c.id = old.id"
         "   returning c.id, c.version, old.parent, old.stage as was, old.reports, old.number, old.into_number, old.at),"
         " said as (insert into facts (case_id, seq, kind, at, rule, sets, says)"
         "   select id, version, 'case:merged', at, %(rule)s, jsonb_build_object('stage', 'merged',"

@@ -29,6 +29,7 @@ from zhongshu.core.indicators import (
 from zhongshu.core.values import AreaId, CategoryId, UnitId
 from zhongshu.store.cases import matching
 from zhongshu.store.db import Tx
+from zhongshu.store.facts import STANDS
 
 # Within a case the kind is compared as `kind || ''`: a case has few facts, found by its
 # identity, and a planner that has no figures yet must not take the index on kinds for them.
@@ -135,7 +136,7 @@ _DISPATCHED: LiteralString = (
     "  from (select n.kind = 'case:returned' and n.at < %(until)s as back, n.says from facts n"
     "   where n.case_id = f.case_id and n.seq > f.seq and n.kind in ('case:returned', 'case:dispatched')"
     "   order by n.seq limit 1) first) n on true"
-    " where f.kind = 'case:dispatched' and" + _IN
+    " where f.kind = 'case:dispatched' and" + STANDS + " and" + _IN
 )  # fmt: skip
 
 #: A rating says its answers; older ones only what they changed.

@@ -17,7 +17,7 @@ from zhongshu.store.db import Tx
 #: The steps of a case's way: acts of people and rules, not what clocks and lookers do.
 STEPS: tuple[Kind, ...] = (
     Kind.REPORTED, Kind.IMPORTED, Kind.LOCATED, Kind.CLASSIFIED, Kind.FILED, Kind.REJECTED,
-    Kind.DISPATCHED, Kind.ACCEPTED, Kind.RETURNED, Kind.HANDLED, Kind.PASSED, Kind.FAILED,
+    Kind.DISPATCHED, Kind.WITHDRAWN, Kind.ACCEPTED, Kind.RETURNED, Kind.HANDLED, Kind.PASSED, Kind.FAILED,
     Kind.CLOSED, Kind.REOPENED, Kind.MERGED, Kind.UNMERGED,
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from zhongshu.core.values import CaseId, CategoryId
 from zhongshu.core.whatif import STEPS, UNREAD, Heard, Step
 from zhongshu.store.cases import matching
 from zhongshu.store.db import Tx
+from zhongshu.store.facts import STANDS
 
 #: Cases with a dispatch in the period: an imported one was dispatched as it was reported.
 _CHOSEN = (
@@ -95,7 +96,7 @@ def heard(tx: Tx, *, since: datetime, until: datetime, lead_in: timedelta) -> Se
 def fired(tx: Tx, sight: Sight, *, since: datetime, until: datetime) -> dict[int, int]:
     """Return how many cases in sight were dispatched in the period by each version of a rule."""
     where = matching(sight, Filter())
-    where.add("f.at >= %s and f.at < %s and f.kind = 'case:dispatched'", since, until)
+    where.add("f.at >= %s and f.at < %s and f.kind = 'case:dispatched' and" + STANDS, since, until)
     query = sql.SQL(
         "select (f.says->>'duty_rule')::bigint, count(distinct f.case_id)"
         " from facts f join cases on cases.id = f.case_id"
@@ -110,7 +111,7 @@ def fired_on(
 ) -> Sequence[tuple[str, str, datetime]]:  # fmt: skip
     """Return number, title and moment of the cases in sight dispatched by these rules."""
     where = matching(sight, Filter())
-    where.add("f.at >= %s and f.at < %s and f.kind = 'case:dispatched'", since, until)
+    where.add("f.at >= %s and f.at < %s and f.kind = 'case:dispatched' and" + STANDS, since, until)
     where.add("(f.says->>'duty_rule')::bigint = any(%s)", list(rules))
     query = sql.SQL(
         "select number, title, min(f.at) from facts f join cases on cases.id = f.case_id where {}"

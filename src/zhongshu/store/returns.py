@@ -15,6 +15,7 @@ from zhongshu.core.cases import Case, Filter
 from zhongshu.core.values import CategoryId, UnitId
 from zhongshu.store.cases import LISTED, case_of, matching
 from zhongshu.store.db import Tx
+from zhongshu.store.facts import STANDS
 
 #: What returns are counted by: columns of `_SENT`. A dispatch has no cause.
 BY: tuple[LiteralString, ...] = ("unit", "category", "rule", "cause")
@@ -32,7 +33,9 @@ _SENT = (
     "    order by d.seq desc limit 1)"
     "   else (f.says->>'duty_rule')::bigint end as rule"
     "  from facts f join chosen c on c.id = f.case_id"
-    "  where f.kind in ('case:dispatched', 'case:returned') and f.at >= %s and f.at < %s)"
+    "  where f.kind in ('case:dispatched', 'case:returned') and f.at >= %s and f.at < %s and"
+    + STANDS
+    + ")"
 )
 
 
@@ -109,7 +112,7 @@ def of_class(
         "  count(*) filter (where f.kind = 'case:dispatched')::int,"
         "  count(*) filter (where f.kind = 'case:returned')::int"
         " from facts f join class on class.id = f.case_id"
-        " where f.kind in ('case:dispatched', 'case:returned') group by 1"
+        " where f.kind in ('case:dispatched', 'case:returned') and" + STANDS + " group by 1"
     ).format(where.sql)
     rows: Sequence[tuple[Any, int, int]] = tx.execute(query, (*where.values, newest)).fetchall()
     return {UnitId(unit): (sent, back) for unit, sent, back in rows if unit is not None}

@@ -21,6 +21,7 @@ posts_id_seq as bigint start 1 by 1
 procedures_id_seq as bigint start 1 by 1
 proposal_runs_id_seq as bigint start 1 by 1
 proposals_id_seq as bigint start 1 by 1
+replies_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
 staff_addresses_id_seq as bigint start 1 by 1
 subscriptions_id_seq as bigint start 1 by 1
@@ -147,6 +148,7 @@ cases.linked_to bigint
 cases.leads boolean not null default false
 cases.handled_post bigint
 cases.checked_post bigint
+cases.runs_out_at timestamp with time zone
 catalogue_terms.id bigint not null identity a
 catalogue_terms.version integer not null
 catalogue_terms.valid_from date not null
@@ -334,6 +336,9 @@ notices.made_at timestamp with time zone not null
 notices.due_from timestamp with time zone not null
 notices.read_at timestamp with time zone
 notices.says jsonb not null default '{}'::jsonb
+openings.account bigint not null
+openings.case_id bigint not null
+openings.until timestamp with time zone not null
 patrols.area bigint not null
 patrols.day date not null
 patrols.seen integer not null default 1
@@ -416,6 +421,17 @@ proposals.rules jsonb not null default '{}'::jsonb
 readers.name text not null
 readers.tx xid8 not null default '0'::xid8
 readers.id bigint not null default 0
+replies.id bigint not null identity d
+replies.code text not null
+replies.version integer not null
+replies.title_zh text not null
+replies.title_en text not null default ''::text
+replies.text_zh text not null
+replies.text_en text not null default ''::text
+replies.acts text[] not null
+replies.dropped boolean not null default false
+replies.account bigint
+replies.made_at timestamp with time zone not null
 reports.id bigint not null
 reports.code text
 reports.case_id bigint not null
@@ -503,6 +519,8 @@ units.name_en text not null default ''::text
 units.phone text not null default ''::text
 units.active boolean not null default true
 units.hours jsonb
+view_pins.account bigint not null
+view_pins.view bigint not null
 views.id bigint not null identity d
 views.account bigint not null
 views.title text not null
@@ -643,6 +661,9 @@ notices: notices_check CHECK ((due_from >= made_at))
 notices: notices_kind_check CHECK ((kind = ANY (ARRAY['clock'::text, 'hazard'::text, 'dispatched'::text, 'part'::text, 'rework'::text, 'returned'::text, 'to_check'::text, 'decide'::text, 'decided'::text, 'supervised'::text, 'reopened'::text, 'joined'::text, 'late'::text, 'rule'::text])))
 notices: notices_pkey PRIMARY KEY (id)
 notices: notices_post_fkey FOREIGN KEY (post) REFERENCES posts(id)
+openings: openings_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+openings: openings_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
+openings: openings_pkey PRIMARY KEY (account)
 patrols: patrols_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 patrols: patrols_pkey PRIMARY KEY (area, day)
 patrols: patrols_seen_check CHECK ((seen > 0))
@@ -682,6 +703,10 @@ proposals: proposals_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
 proposals: proposals_pkey PRIMARY KEY (id)
 proposals: proposals_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'scheduled'::text, 'on'::text, 'off'::text])))
 readers: readers_pkey PRIMARY KEY (name)
+replies: replies_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+replies: replies_code_check CHECK (((length(code) >= 1) AND (length(code) <= 40)))
+replies: replies_pkey PRIMARY KEY (id)
+replies: replies_version_check CHECK ((version >= 1))
 reports: reports_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 reports: reports_check CHECK (((lon IS NULL) = (lat IS NULL)))
 reports: reports_pkey PRIMARY KEY (id)
@@ -719,6 +744,9 @@ texts: texts_pkey PRIMARY KEY (id)
 units: units_code_key UNIQUE (code)
 units: units_parent_fkey FOREIGN KEY (parent) REFERENCES units(id)
 units: units_pkey PRIMARY KEY (id)
+view_pins: view_pins_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+view_pins: view_pins_pkey PRIMARY KEY (account, view)
+view_pins: view_pins_view_fkey FOREIGN KEY (view) REFERENCES views(id) ON DELETE CASCADE
 views: views_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 views: views_pkey PRIMARY KEY (id)
 views: views_title_check CHECK (((length(title) >= 1) AND (length(title) <= 40)))
@@ -763,6 +791,7 @@ CREATE INDEX cases_pending ON public.cases USING gin (pending) WHERE (pending <>
 CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
 CREATE INDEX cases_repeat ON public.cases USING btree (repeat_of) WHERE (repeat_of IS NOT NULL)
 CREATE INDEX cases_resting ON public.cases USING btree (id) WHERE ((held_at IS NOT NULL) OR ((stage = 'rejected'::text) AND (returns > 0)))
+CREATE INDEX cases_running ON public.cases USING btree (COALESCE(runs_out_at, 'infinity'::timestamp with time zone), id) WHERE (stage = ANY (ARRAY['waiting_place'::text, 'not_ours'::text, 'received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text, 'handled'::text, 'checked'::text]))
 CREATE INDEX cases_same ON public.cases USING btree (tile, category, reported_at DESC, id DESC) WHERE (stage = ANY (ARRAY['received'::text, 'filed'::text, 'dispatched'::text, 'in_hand'::text]))
 CREATE INDEX cases_spot ON public.cases USING btree (tile, category, closed_at DESC)
 CREATE INDEX cases_ticking ON public.cases USING btree (next_at) WHERE (next_at IS NOT NULL)
@@ -815,6 +844,8 @@ CREATE UNIQUE INDEX notices_once ON public.notices USING btree (account, about) 
 CREATE UNIQUE INDEX notices_pkey ON public.notices USING btree (id)
 CREATE INDEX notices_unread ON public.notices USING btree (account, due_from) WHERE (read_at IS NULL)
 CREATE UNIQUE INDEX notices_waiting ON public.notices USING btree (post, about) WHERE (account IS NULL)
+CREATE INDEX openings_case ON public.openings USING btree (case_id)
+CREATE UNIQUE INDEX openings_pkey ON public.openings USING btree (account)
 CREATE UNIQUE INDEX patrols_pkey ON public.patrols USING btree (area, day)
 CREATE INDEX photos_case ON public.photos USING btree (case_id)
 CREATE UNIQUE INDEX photos_pkey ON public.photos USING btree (id)
@@ -840,6 +871,8 @@ CREATE INDEX proposal_runs_waiting ON public.proposal_runs USING btree (id) WHER
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
 CREATE INDEX proposals_state ON public.proposals USING btree (state, starts_on)
 CREATE UNIQUE INDEX readers_pkey ON public.readers USING btree (name)
+CREATE UNIQUE INDEX replies_pkey ON public.replies USING btree (id)
+CREATE UNIQUE INDEX replies_version ON public.replies USING btree (code, version)
 CREATE INDEX reports_case ON public.reports USING btree (case_id)
 CREATE UNIQUE INDEX reports_code ON public.reports USING btree (code) WHERE (code IS NOT NULL)
 CREATE UNIQUE INDEX reports_pkey ON public.reports USING btree (id)
@@ -864,6 +897,7 @@ CREATE UNIQUE INDEX texts_pkey ON public.texts USING btree (id)
 CREATE INDEX texts_place ON public.texts USING btree (event, medium, lang, id DESC)
 CREATE UNIQUE INDEX units_code_key ON public.units USING btree (code)
 CREATE UNIQUE INDEX units_pkey ON public.units USING btree (id)
+CREATE UNIQUE INDEX view_pins_pkey ON public.view_pins USING btree (account, view)
 CREATE UNIQUE INDEX views_pkey ON public.views USING btree (id)
 CREATE INDEX views_shared ON public.views USING btree (title, id) WHERE shared
 CREATE UNIQUE INDEX views_title ON public.views USING btree (account, title)

@@ -24,6 +24,7 @@ class View:
     title: str
     query: str
     shared: bool
+    pinned: bool = False
 
 
 def keep(tx: Tx, account: AccountId, *, title: str, query: str, shared: bool, at: datetime) -> int:
@@ -39,13 +40,33 @@ def keep(tx: Tx, account: AccountId, *, title: str, query: str, shared: bool, at
 
 
 def offered(tx: Tx, account: AccountId, *, limit: int = 200) -> Sequence[View]:
-    """Return somebody's own views, then those that others share, by title."""
+    """Return somebody's own views, then those that others share, by title; what he pinned first."""
     cursor = tx.cursor(row_factory=kwargs_row(View))
     return cursor.execute(
-        "select id, account, title, query, shared from views where account = %s or shared"
-        " order by account <> %s, title, id limit %s",
-        (account, account, limit),
+        "select id, account, title, query, shared, p.view is not null as pinned"
+        " from views left join (select view from view_pins where account = %(me)s) p on p.view = id"
+        " where account = %(me)s or shared"
+        " order by p.view is null, account <> %(me)s, title, id limit %(limit)s",
+        {"me": account, "limit": limit},
     ).fetchall()
+
+
+def pin(tx: Tx, account: AccountId, view: int) -> bool:
+    """Keep a view on top of an account's list; say whether it is one that is offered to it."""
+    return (
+        tx.execute(
+            "insert into view_pins (account, view) select %(me)s, id from views"
+            " where id = %(view)s and (account = %(me)s or shared)"
+            " on conflict (account, view) do update set view = excluded.view",
+            {"me": account, "view": view},
+        ).rowcount
+        == 1
+    )
+
+
+def unpin(tx: Tx, account: AccountId, view: int) -> None:
+    """Let a view go back to its place."""
+    tx.execute("delete from view_pins where account = %s and view = %s", (account, view))
 
 
 def drop(tx: Tx, view: int, *, account: AccountId | None) -> bool:

@@ -38,6 +38,7 @@ from zhongshu.web.api import (
     procedures,
     process,
     proposals,
+    replies,
     reports,
     responsibility,
     same,
@@ -56,6 +57,7 @@ from zhongshu.web.pages import (
     feeds,
     inbox,
     ladder,
+    many,
     mirror,
     proceedings,
     signin,
@@ -64,10 +66,12 @@ from zhongshu.web.pages import (
     workshop,
 )
 from zhongshu.web.pages import field as field_pages
+from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import messages as message_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
+from zhongshu.web.pages import replies as reply_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
@@ -109,11 +113,14 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
         catalogue, same, notices, messages, procedures, responsibility, joint, campaigns, views,
-        city, proposals,
+        city, proposals, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
+        intake_pages,
+        reply_pages,
+        many,
         desk,
         asset_pages,
         casework_pages,

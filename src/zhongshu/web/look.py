@@ -23,6 +23,7 @@ from markupsafe import Markup
 from zhongshu.core.access import Permission
 from zhongshu.core.calendar import UnreadableLimit, parse_limit
 from zhongshu.core.campaigns import Campaign
+from zhongshu.core.cases.clocks import waiting
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
 from zhongshu.web.vocabulary import LIMITS, WORDS
@@ -53,6 +54,13 @@ STAGE_LOOK: Mapping[str, tuple[str, str]] = {
     "filed": ("info", "◇"), "dispatched": ("info", "▷"), "in_hand": ("warn", "◐"),
     "handled": ("accent", "◑"), "checked": ("accent", "✓"), "closed": ("ok", "●"),
     "rejected": ("muted", "✕"), "merged": ("muted", "⇥"),
+}  # fmt: skip
+
+
+#: Which key goes to an act or a procedure on the page of a case.
+KEYS: Mapping[str, str] = {
+    "dispatch": "r", "accept": "a", "return": "b", "handle": "h", "pass": "p", "close": "c",
+    "merge": "m", "reject": "x", "note": "n", "extension": "e",
 }  # fmt: skip
 
 
@@ -107,6 +115,8 @@ def environment() -> Environment:
         "words_of": _words_of,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
+        "waiting": waiting,
+        "KEYS": KEYS,
         "last_day": _last_day,
         "last_moment": _last_moment,
     }
@@ -114,6 +124,7 @@ def environment() -> Environment:
     filters: dict[str, Any] = {
         "moment": _moment,
         "lasting": _lasting,
+        "countdown": _countdown,
         "moment_text": _moment_text,
         "spell": _spell,
         "number": _number,
@@ -229,6 +240,17 @@ def _day(context: Context, day: date | str | None) -> str:
 @pass_context
 def _lasting(context: Context, span: timedelta) -> str:
     return format_timedelta(abs(span), locale=_locale(context), format="short", threshold=1.5)
+
+
+@pass_context
+def _countdown(context: Context, span: timedelta) -> str:
+    """Return a length of time as a clock counts it: 2:18, and from a day on 3 d 4 h."""
+    minutes = int(abs(span).total_seconds() // 60)
+    days, rest = divmod(minutes, 24 * 60)
+    hours, left = divmod(rest, 60)
+    if not days:
+        return f"{hours}:{left:02d}"
+    return f"{days} 天 {hours} 小时" if context["lang"] == "zh" else f"{days} d {hours} h"
 
 
 @pass_context

@@ -18,12 +18,20 @@ STAGES: Mapping[str, str] = {
 }  # fmt: skip
 ACTS: Mapping[str, str] = {
     "locate": N_("Set the place"), "classify": N_("Set the category"), "file": N_("File"),
-    "reject": N_("Do not accept"), "dispatch": N_("Dispatch"), "accept": N_("Take on"),
+    "reject": N_("Do not accept"), "dispatch": N_("Dispatch"), "withdraw": N_("Take the dispatch back"), "accept": N_("Take on"),
     "return": N_("Return"), "handle": N_("Report as handled"), "pass": N_("Check: done"),
     "fail": N_("Check: not done"), "close": N_("Close"), "reopen": N_("Reopen"),
     "merge": N_("Merge"), "unmerge": N_("Undo the merge"), "split": N_("Split off a report"),
     "link": N_("Link to a leading case"), "unlink": N_("Take apart"),
     "rate": N_("Rate"), "note": N_("Note"),
+}  # fmt: skip
+BLANKS: Mapping[str, str] = {
+    "number": N_("the case number"), "category": N_("the category"), "place": N_("the place"),
+    "unit": N_("the unit"), "deadline": N_("the deadline"), "reported": N_("when it was reported"),
+    "outcome": N_("what came of it"), "days": N_("for how many days it can be reopened"), "today": N_("today’s date"),
+}  # fmt: skip
+ORDERS: Mapping[str, str] = {
+    "clock": N_("What runs out first"), "newest": N_("Newest first"), "due": N_("By the deadline of the work"),
 }  # fmt: skip
 OUTCOMES: Mapping[str, str] = {
     "solved": N_("Solved"), "stage_result": N_("Stage result"), "explained": N_("Explained"),
@@ -34,7 +42,7 @@ KINDS: Mapping[str, str] = {
     "case:imported": N_("Imported"), "case:located": N_("Place set"),
     "case:classified": N_("Category set"), "case:filed": N_("Filed"),
     "case:rejected": N_("Not accepted"), "case:dispatched": N_("Dispatched"),
-    "case:accepted": N_("Taken on"), "case:returned": N_("Returned"),
+    "case:withdrawn": N_("Dispatch taken back"), "case:accepted": N_("Taken on"), "case:returned": N_("Returned"),
     "case:handled": N_("Handled"), "case:passed": N_("Checked: done"),
     "case:failed": N_("Checked: not done"), "case:closed": N_("Closed"),
     "case:reopened": N_("Reopened"), "case:rated": N_("Rated"), "case:merged": N_("Merged"),
@@ -422,7 +430,7 @@ NEWS: Mapping[str, str] = {
 }  # fmt: skip
 
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "stage": STAGES, "act": ACTS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
+    "stage": STAGES, "act": ACTS, "order": ORDERS, "blank": BLANKS, "outcome": OUTCOMES, "kind": KINDS, "channel": CHANNELS,
     "call": CALLS, "duty": DUTIES, "clock": CLOCKS, "clock_state": CLOCK_STATES, "rung": RUNGS,
     "day": DAYS, "procedure": PROCEDURES, "move": MOVES, "state": STATES, "ask": ASKS,
     "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,

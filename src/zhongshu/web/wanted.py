@@ -71,7 +71,7 @@ def order(query: Mapping[str, str], *, default: Order = Order.NEWEST) -> Order:
     try:
         return Order(text)
     except ValueError:
-        raise BadField("order", text, why="one of: newest, due") from None
+        raise BadField("order", text, why=f"one of: {', '.join(Order)}") from None
 
 
 def after(query: Mapping[str, str]) -> Key | None:
@@ -107,6 +107,11 @@ def _campaign(query: Mapping[str, str], now: datetime) -> InCampaign | None:
         id=int(text), period=Period(period or Period.DURING),
         measure=Measure(measure) if measure else None, now=now,
     )  # fmt: skip
+
+
+def inside(back: str, otherwise: str) -> str:
+    """Return where a form wants to go back to, and nowhere outside the hub."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else otherwise
 
 
 def yes(text: str) -> bool:

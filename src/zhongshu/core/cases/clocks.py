@@ -418,6 +418,17 @@ def next_at(clocks: tuple[Clock, ...]) -> datetime | None:
     return min((at for clock in clocks if (at := clock.next_at) is not None), default=None)
 
 
+def waiting(clocks: tuple[Clock, ...]) -> Clock | None:
+    """Return the clock that runs now for whoever has the case, the first to run out; that of the
+    whole only where no other does. None: all rest.
+    """
+    going = [
+        clock for clock in clocks
+        if clock.state in (ClockState.RUNNING, ClockState.SHARED) and clock.due_at is not None
+    ]  # fmt: skip
+    return min(going, key=lambda c: (c.kind is ClockKind.WHOLE, c.due_at), default=None)
+
+
 def by_kind(clocks: tuple[Clock, ...], kind: ClockKind) -> Clock | None:
     """Return the clock of a kind, if there is one."""
     return next((clock for clock in clocks if clock.kind is kind), None)

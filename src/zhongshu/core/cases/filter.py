@@ -14,7 +14,8 @@ class Order(StrEnum):
     """How a list is ordered; each ends in the identity, so that pages never overlap."""
 
     NEWEST = "newest"
-    DUE = "due"  # what expires first; without a deadline last
+    DUE = "due"  # by the deadline of the work; without one last
+    CLOCK = "clock"  # what runs out first, whoever has it now; what rests last
 
 
 class Period(StrEnum):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
-from zhongshu.core.cases.clocks import Clock
+from zhongshu.core.cases.clocks import Clock, waiting
 from zhongshu.core.facts import By, Data, Fact, Kind
 from zhongshu.core.values import (
     AccountId,
@@ -51,6 +51,7 @@ class Act(StrEnum):
     FILE = "file"
     REJECT = "reject"
     DISPATCH = "dispatch"
+    WITHDRAW = "withdraw"  # 撤回派遣: within seconds, by whoever sent it
     ACCEPT = "accept"
     RETURN = "return"
     HANDLE = "handle"
@@ -117,6 +118,7 @@ TRANSITIONS: Mapping[tuple[Stage, Act], Stage | None] = MappingProxyType(
         (Stage.RECEIVED, Act.FILE): Stage.FILED,
         **{(stage, Act.REJECT): Stage.REJECTED for stage in _BEFORE_WORK},
         (Stage.FILED, Act.DISPATCH): Stage.DISPATCHED,
+        (Stage.DISPATCHED, Act.WITHDRAW): Stage.FILED,
         (Stage.DISPATCHED, Act.ACCEPT): Stage.IN_HAND,
         (Stage.DISPATCHED, Act.RETURN): Stage.FILED,
         (Stage.IN_HAND, Act.RETURN): Stage.FILED,
@@ -147,6 +149,7 @@ _KIND: Mapping[Act, Kind] = MappingProxyType(
         Act.FILE: Kind.FILED,
         Act.REJECT: Kind.REJECTED,
         Act.DISPATCH: Kind.DISPATCHED,
+        Act.WITHDRAW: Kind.WITHDRAWN,
         Act.ACCEPT: Kind.ACCEPTED,
         Act.RETURN: Kind.RETURNED,
         Act.HANDLE: Kind.HANDLED,
@@ -238,6 +241,16 @@ class Case:
     @property
     def is_open(self) -> bool:
         return self.stage in OPEN
+
+    @property
+    def runs_out_at(self) -> datetime | None:
+        """When the clock that runs now runs out: what queues are ordered by. A case without
+        clocks (an imported one) has its deadline; one that rests has none.
+        """
+        if not self.is_open:
+            return None
+        clock = waiting(self.clocks)
+        return clock.due_at if clock else None if self.clocks else self.due_at
 
     def is_overdue(self, at: datetime) -> bool:
         """Say whether the deadline passed while the work was not yet handled."""

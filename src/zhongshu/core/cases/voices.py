@@ -24,7 +24,7 @@ STEPS: frozenset[Kind] = frozenset(
 #: Steps that concern one report only, which they name.
 OF_ONE: frozenset[Kind] = frozenset({Kind.REPORTED, Kind.JOINED, Kind.IMPORTED, Kind.SPLIT})
 #: Steps that say their reason to the reporter: the city's answer, never a colleague's remark.
-WITH_REASON: frozenset[Kind] = frozenset({Kind.REJECTED})
+WITH_REASON: frozenset[Kind] = frozenset({Kind.REJECTED, Kind.CLOSED})
 
 
 def own(story: Iterable[Fact]) -> frozenset[ReportId]:

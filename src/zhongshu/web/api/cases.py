@@ -14,10 +14,12 @@ from zhongshu.flow import acts, browse, same, things
 from zhongshu.flow.city import City
 from zhongshu.store import cases as store
 from zhongshu.store import facts as ledger
-from zhongshu.web import sheets, wanted
+from zhongshu.web import columns, sheets, wanted
+from zhongshu.web import workbook as workbooks
 from zhongshu.web.answer import answer
 from zhongshu.web.api.acts import with_acts
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.look import language, said
 from zhongshu.web.problems import BadField
 
 router = APIRouter(tags=["cases"])
@@ -93,6 +95,23 @@ def export(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
     return sheets.download(
         "cases.csv", (browse.as_json(case, city) for case in _all(actor, asked, hub))
     )
+
+
+@router.get("/cases.xlsx")
+def workbook(request: Request, actor: Exporter, hub: TheHub) -> StreamingResponse:
+    """Stream exactly the filtered list as a workbook, with a sheet that says what every column
+    means, what was asked for, when and by whom.
+    """
+    query, city, now, lang = request.query_params, hub.city(), hub.clock(), language(request)
+    asked = wanted.wanted(query, city, now=now)
+    shown = {name: query[name] for name in (*wanted.WORDS, "order") if query.get(name)}
+    with hub.db.seeing(actor.sight) as tx:
+        count = store.count(tx, actor.sight, asked)
+    return workbooks.download(
+        "cases.xlsx", (columns.row(case, city, lang, now) for case in _all(actor, asked, hub)),
+        columns.headings(lang), columns.notes(shown, city, actor, lang, now, count),
+        titles=(said("Cases", lang), said("What it means", lang)), zone=city.zone,
+    )  # fmt: skip
 
 
 def _all(actor: Actor, asked: Filter, hub: TheHub) -> Iterator[Case]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Act, Case, Outcome
 from zhongshu.core.values import Lang
-from zhongshu.flow import acts, browse, bulk, links
+from zhongshu.flow import acts, browse, bulk, links, undo
 from zhongshu.flow.city import City
+from zhongshu.web.answer import answer
+from zhongshu.web.api.acts import ActIn, form_of, with_acts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
@@ -32,6 +34,13 @@ class ManyIn(BaseModel):
     cases: list[str] | None = None
     outcome: str | None = None
     note: str = ""
+    preview: bool = False
+
+
+class ManyActIn(ActIn):
+    """One act on these cases, with what the act reads."""
+
+    cases: list[str]
     preview: bool = False
 
 
@@ -72,6 +81,49 @@ def handle_all(
     """
     done = handling(hub, actor, number, body.cases, outcome=body.outcome, note=body.note, pretend=body.preview)  # fmt: skip
     return {"lines": lines_json(done, hub.city(), language(request))}
+
+
+@router.post("/acts/{act}")
+def act_on_many(
+    request: Request, act: str, body: ManyActIn, actor: Reader, hub: TheHub
+) -> dict[str, Any]:
+    """Do one act to many cases, each on its own; the answer has a line for each. With `preview`
+    it says what would become of each, and nothing is done.
+    """
+    lines = acting(hub, actor, act, body.cases, body, pretend=body.preview)
+    return {"lines": lines_json(lines, hub.city(), language(request))}
+
+
+@router.post("/cases/{number}/undo", response_model=dict[str, Any])
+def undo_one(number: str, actor: Reader, hub: TheHub) -> Response:
+    """Take back one's own last act on a case (a dispatch, a merge), within the city's
+    `undo_seconds` and while nobody has acted since.
+    """
+    city = hub.city()
+    with hub.db.seeing(actor.sight) as tx:
+        after = undo.undo(tx, city, actor, number, at=hub.clock())
+    return answer(with_acts(after, actor, city))
+
+
+def acting(
+    hub: Hub, actor: Actor, act: str, numbers: Sequence[str], said: ActIn, *, pretend: bool = False
+) -> list[bulk.Line]:
+    """Do one act to these cases, or try what it would do."""
+    try:
+        what = Act(act)
+    except ValueError:
+        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    city = hub.city()
+    deed = bulk.acting(city, actor, what, form_of(said, city), at=hub.clock())
+    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+
+
+def undoing(hub: Hub, actor: Actor, numbers: Sequence[str]) -> list[bulk.Line]:
+    """Take back one's own last act on each of these cases."""
+    city, at = hub.city(), hub.clock()
+    return bulk.each(
+        hub.db, numbers, lambda tx, number, _: undo.undo(tx, city, actor, number, at=at)
+    )
 
 
 def linking(

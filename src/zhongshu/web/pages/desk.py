@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import NEEDS_REASON, OPEN, Act, Filter, Order, Outcome, Stage
@@ -17,23 +17,41 @@ from zhongshu.core.cases.evidence import PhotoStep, step_of, step_with
 from zhongshu.core.intake import Channel
 from zhongshu.core.privacy import Purpose
 from zhongshu.core.procedures import ARRIVE_WITHIN, LEVELS, PATHS, Move
-from zhongshu.flow import browse, contacts, evidence, proceedings, views
+from zhongshu.core.replies import FOR, Reply
+from zhongshu.flow import (
+    acts,
+    advice,
+    browse,
+    contacts,
+    evidence,
+    openings,
+    proceedings,
+    replies,
+    undo,
+    views,
+)
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.bulk import through
+from zhongshu.store import accounts, facts
 from zhongshu.store import cases as store
 from zhongshu.store import views as kept_views
-from zhongshu.web import shots, wanted
+from zhongshu.store.db import Tx
+from zhongshu.web import columns, shots, wanted
 from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
 from zhongshu.web.api.acts import ActIn, done, form_of
+from zhongshu.web.api.replies import text_for
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
-from zhongshu.web.look import page
-from zhongshu.web.problems import BadField
+from zhongshu.web.look import language, page
+from zhongshu.web.pages import many
+from zhongshu.web.problems import BadField, problem
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 PAGE = 50
+#: So many cases go on paper.
+PRINTED = 500
 #: The files of a form's field, by name and content.
 Files = list[tuple[str, bytes]]
 #: So many saved views show their count; each is a question to the database.
@@ -56,33 +74,111 @@ VIEWS: tuple[tuple[str, str, Filter], ...] = (
 def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the queue, and beside it the case chosen."""
     query, city, now = dict(request.query_params), hub.city(), hub.clock()
-    chosen = query.pop("case", "")
+    chosen, did = query.pop("case", ""), query.pop("did", "")
+    key = wanted.after(query)
+    query = {k: v for k, v in query.items() if k in (*wanted.WORDS, "order") and v}
     asked = wanted.wanted(query or {"open": "1"}, city, now=now)
-    order = wanted.order(query, default=Order.NEWEST if asked.stages - _open() else Order.DUE)
+    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
     with hub.db.seeing(actor.sight) as tx:
-        listing = browse.listing(
-            tx, actor.sight, asked, order=order, after=wanted.after(query), limit=PAGE
-        )
-        stages = store.count_by(tx, "stage", actor.sight, Filter(open_only=True))
-        overdue = store.count(tx, actor.sight, Filter(overdue=now))
-        held = store.count(tx, actor.sight, Filter(held=True))
-        pending = store.count_pending(tx, actor.sight)
-        count = store.count(tx, actor.sight, asked)
-        kept = [
-            {"view": view, "count": views_api.count(tx, actor, view.query, hub) if n < COUNTED else None}
-            for n, view in enumerate(kept_views.offered(tx, actor.account))
-        ]  # fmt: skip
-        clocks = store.running(tx, [case.id for case in listing.cases])
+        listing = browse.listing(tx, actor.sight, asked, order=order, after=key, limit=PAGE)
+        view = _rail(tx, hub, actor, now) | {
+            "count": store.count(tx, actor.sight, asked),
+            "clocks": store.running(tx, [case.id for case in listing.cases]),
+        }
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
-    query.pop("after", None)
+        view["replies"] = _by_act(tx) if sheet else {}
+        toast = _toast(tx, hub, actor, did or chosen, now)
+        hint = advice.advice(tx, city, actor, sheet, now=now) if sheet else None
+    with hub.db.transaction() as tx:
+        also = openings.opened(tx, actor, sheet, at=now) if sheet else ()
+        here = openings.here(tx, actor, [case.id for case in listing.cases], at=now)
     return page(
         request, "desk.html",
         {
-            "listing": listing, "sheet": sheet, "query_text": urlencode(query), "asked": query,
-            "clocks": clocks, "kept": kept, "views": _views(stages, overdue, held, pending), "count": count, "channels": _channels(),
+            **view, "listing": listing, "query_text": urlencode(query), "asked": query or {"open": "1"},
+            "order": order, "orders": list(Order), "channels": _channels(), "many": many.offered(actor),
+            "sheet": sheet, "toast": toast, "advice": hint, "also": also, "here": here, "first": key is None,
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
         },
     )  # fmt: skip
+
+
+@router.get("/desk/print")
+def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Show the filtered list on one sheet of paper, with what was asked for, when and by whom."""
+    city, now, lang = hub.city(), hub.clock(), language(request)
+    query = {
+        k: v for k, v in request.query_params.items() if k in (*wanted.WORDS, "order") and v
+    } or {"open": "1"}
+    asked = wanted.wanted(query, city, now=now)
+    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    with hub.db.seeing(actor.sight) as tx:
+        listing = browse.listing(tx, actor.sight, asked, order=order, after=None, limit=PRINTED)
+        count = store.count(tx, actor.sight, asked)
+        clocks = store.running(tx, [case.id for case in listing.cases])
+    return page(
+        request, "print.html",
+        {
+            "cases": listing.cases, "count": count, "clocks": clocks, "back": f"/desk?{urlencode(query)}",
+            "about": columns.filter_words(query, city, lang),
+        },
+    )  # fmt: skip
+
+
+def _of_open(asked: Filter) -> bool:
+    """Say whether a filter asks for open cases only: those have a clock to be ordered by."""
+    return (
+        asked.open_only
+        or asked.overdue is not None
+        or bool(asked.stages and not asked.stages - OPEN)
+    )
+
+
+def _rail(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return the queues and the saved views, each with its count now; pinned ones first."""
+    kept = kept_views.offered(tx, actor.account)
+    stages = store.count_by(tx, "stage", actor.sight, Filter(open_only=True))
+    overdue = store.count(tx, actor.sight, Filter(overdue=now))
+    held = store.count(tx, actor.sight, Filter(held=True))
+    return {
+        "views": _views(stages, overdue, held, store.count_pending(tx, actor.sight)),
+        "kept": [
+            {"view": view, "count": views_api.count(tx, actor, view.query, hub) if n < COUNTED else None}
+            for n, view in enumerate(kept)
+        ],
+    }  # fmt: skip
+
+
+def _toast(tx: Tx, hub: Hub, actor: Actor, number: str, now: datetime) -> dict[str, Any] | None:
+    """Return what can still be taken back of what the actor just did to a case; with the
+    seconds that are left.
+    """
+    if not number:
+        return None
+    found = browse.case(tx, actor.sight, number)
+    was = undo.offered(hub.city(), actor, facts.of_case(tx, found.id), at=now)
+    if was is None:
+        return None
+    return {"case": found, "undo": was, "left": max(1.0, (was.until - now).total_seconds())}
+
+
+@router.get("/desk/here")
+def here(
+    hub: TheHub, actor: Reader, case: Annotated[list[str] | None, Query()] = None, at: str = ""
+) -> Response:
+    """Return who else has these cases open, by number; ``at`` is the case one has open oneself,
+    which stays so.
+    """
+    now = hub.clock()
+    with hub.db.seeing(actor.sight) as tx:
+        ids = [browse.number_id(number) for number in (case or [])[:PAGE]]
+        seen = {found.id: found.number for found in store.in_sight(tx, actor.sight, ids)}
+        mine = browse.case(tx, actor.sight, at) if at else None
+    with hub.db.transaction() as tx:
+        if mine is not None:
+            openings.still(tx, actor, mine.id, at=now)
+        names = openings.here(tx, actor, list(seen), at=now)
+    return JSONResponse({seen[one]: list(who) for one, who in names.items()})
 
 
 @router.post("/desk/views")
@@ -94,6 +190,19 @@ async def keep_view(request: Request, hub: TheHub, actor: Reader) -> Response:
         _keep, hub, actor, str(sent.get("title", "")), query, shared=bool(sent.get("shared"))
     )
     return RedirectResponse(f"/desk?{query}", 303)
+
+
+@router.post("/desk/views/{view}/pin")
+async def pin_view(request: Request, hub: TheHub, actor: Reader, view: int) -> Response:
+    """Keep a view on top of one's own list, or let it go back to its place."""
+    sent = await request.form()
+    await asyncio.to_thread(_pin, hub, actor, view, on=str(sent.get("on")) == "1")
+    return _back_to(str(sent.get("back") or "/desk"))
+
+
+def _pin(hub: Hub, actor: Actor, view: int, *, on: bool) -> None:
+    with hub.db.transaction() as tx:
+        views.pin(tx, actor, view, on=on)
 
 
 @router.post("/desk/views/{view}/drop")
@@ -123,13 +232,50 @@ def case(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
 
 @router.post("/cases/{number}/acts/{act}")
 async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str) -> Response:
-    """Do one act from a form, then show the case again."""
+    """Do one act from a form, then show the case again. Where somebody was first, show what
+    has changed since, and keep what was written.
+    """
     sent = await request.form()
     back = str(sent.get("back") or f"/cases/{number}")
     fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
     files = {name: await shots.read(sent.getlist(name)) for name in ("photo_before", "photo")}
-    await asyncio.to_thread(_do, hub, actor, number, act, fields, files)
+    try:
+        await asyncio.to_thread(_do, hub, actor, number, act, fields, files)
+    except acts.Moved as moved:
+        view = await asyncio.to_thread(_moved, hub, actor, number, act, fields)
+        said = problem(moved, language(request))
+        view |= {"problem": said, "back": wanted.inside(back, "/desk"), "photos": sum(map(len, files.values()))}  # fmt: skip
+        return page(request, "moved.html", view, status=moved.status)
     return _back_to(back)
+
+
+def _moved(
+    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str]
+) -> dict[str, Any]:  # fmt: skip
+    """Return what the loser of a race is shown: what changed since, and what he wrote."""
+    seen = int(fields.pop("version", "0"))
+    with hub.db.seeing(actor.sight) as tx:
+        found = browse.case(tx, actor.sight, number)
+        since = [fact for fact in facts.of_case(tx, found.id) if fact.seq > seen]
+        names = accounts.names(tx, sorted({f.by.account for f in since if f.by.account}))
+        may = browse.acts_for(found, actor, parts_open=acts.parts_open(tx, found))
+    return {
+        "case": found, "since": since, "names": names, "act": act, "fields": fields,
+        "may": act in may, "may_note": Act.NOTE in may,
+    }  # fmt: skip
+
+
+@router.post("/cases/{number}/undo")
+async def take_back(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+    """Take back one's own last act while its window is open, then show the case again."""
+    sent = await request.form()
+    await asyncio.to_thread(_undo, hub, actor, number)
+    return _back_to(str(sent.get("back") or f"/cases/{number}"))
+
+
+def _undo(hub: Hub, actor: Actor, number: str) -> None:
+    with hub.db.seeing(actor.sight) as tx:
+        undo.undo(tx, hub.city(), actor, number, at=hub.clock())
 
 
 @router.post("/cases/{number}/photos")
@@ -164,13 +310,25 @@ def photo(hub: TheHub, actor: Reader, number: str, photo_id: int) -> Response:
 
 
 def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: str) -> Response:
+    now = hub.clock()
     with hub.db.seeing(actor.sight) as tx:
-        sheet = browse.sheet(tx, hub.city(), actor, number, now=hub.clock())
+        sheet = browse.sheet(tx, hub.city(), actor, number, now=now)
+        offered = _by_act(tx)
+        toast = _toast(tx, hub, actor, number, now)
+        hint = advice.advice(tx, hub.city(), actor, sheet, now=now)
+    with hub.db.transaction() as tx:
+        also = openings.opened(tx, actor, sheet, at=now)
+    act, code = request.query_params.get("act", ""), request.query_params.get("reply", "")
+    # Without a script a reply is filled in by the form asking for the page again.
+    text = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
     return page(
-        request,
-        template,
-        {"sheet": sheet, **_city_lists(hub), **_sheet_words(sheet, actor, hub.clock())},
-    )
+        request, template,
+        {
+            **_city_lists(hub), **_sheet_words(sheet, actor, now), "sheet": sheet, "toast": toast,
+            "advice": hint, "also": also, "replies": offered,
+            "filled": {"act": act, "code": code, "text": text} if text else None,
+        },
+    )  # fmt: skip
 
 
 def _add(hub: Hub, actor: Actor, number: str, step: PhotoStep, files: Files) -> None:
@@ -198,9 +356,7 @@ def _do(
 
 def _back_to(back: str) -> Response:
     """Go back to where the form stood, and nowhere outside."""
-    return RedirectResponse(
-        back if back.startswith("/") and not back.startswith("//") else "/desk", 303
-    )
+    return RedirectResponse(wanted.inside(back, "/desk"), 303)
 
 
 def _views(
@@ -215,7 +371,7 @@ def _views(
         {"key": "overdue", "query": "overdue=1", "count": overdue},
         {"key": "held", "query": "held=1", "count": held},
         *({"key": kind, "query": f"pending={kind}", "count": n} for kind, n in pending.items()),
-        {"key": "closed", "query": "stage=closed&order=newest", "count": None},
+        {"key": "closed", "query": "stage=closed", "count": None},
     ]
 
 
@@ -228,7 +384,9 @@ def _city_lists(hub: Hub) -> dict[str, Any]:
     }
 
 
-def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dict[str, Any]:
+def _sheet_words(
+    sheet: browse.Sheet | None, actor: Actor, now: datetime
+) -> dict[str, Any]:  # fmt: skip
     """Return what the page of a case asks for besides the case itself."""
     if sheet is None:
         return {}
@@ -241,12 +399,15 @@ def _sheet_words(sheet: browse.Sheet | None, actor: Actor, now: datetime) -> dic
         "levels": proceedings.levels_for(case, actor), "LEVELS": LEVELS,
         "shown": evidence.arranged(sheet.photos, sheet.facts, case.id),
         "photo_steps": evidence.steps_for(case, actor),
+        "FOR": FOR, "filled": None,
     }  # fmt: skip
+
+
+def _by_act(tx: Tx) -> dict[str, list[Reply]]:
+    """Return the standard replies by the act whose form offers them."""
+    offered = replies.offered(tx)
+    return {act: [one for one in offered if act in one.acts] for act in FOR}
 
 
 def _channels() -> list[str]:
     return list(Channel)
-
-
-def _open() -> frozenset[Stage]:
-    return OPEN

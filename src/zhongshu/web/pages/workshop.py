@@ -38,6 +38,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
         N_("What messages say, in each language and by each medium, tried on a real case."),
     ),
     (
+        "/workshop/replies", N_("Standard replies"),
+        N_("What is said often when a report is refused, returned, closed or answered, with blanks the case fills."),
+    ),
+    (
         "/workshop/same", N_("The same matter"),
         N_("How near in place, time and words two reports must be to be one matter, class by class."),
     ),
