@@ -13,6 +13,7 @@ from zhongshu.core.access import Actor, Permission
 from zhongshu.core.messages import TO_REPORTERS, HookStyle, MessageState, usual_media
 from zhongshu.core.texts import Hearer, Medium
 from zhongshu.flow import addresses, browse, outbox
+from zhongshu.store import cases
 from zhongshu.store.messages import MessageFilter
 from zhongshu.web import sheets, wanted
 from zhongshu.web.api.messages import as_json, before_of, media_of, message_filter
@@ -143,25 +144,27 @@ def add_group(
     return RedirectResponse("/workshop/messages#channels", 303)
 
 
-@router.post("/workshop/messages/groups/{number}")
-def set_group(hub: TheHub, _: Keeper, number: int, active: Annotated[str, Form()] = "") -> Response:
+@router.post("/workshop/messages/groups/{hook}")
+def set_group(hub: TheHub, _: Keeper, hook: int, active: Annotated[str, Form()] = "") -> Response:
     """Let a group be told again, or not any more."""
     with hub.db.transaction() as tx:
-        addresses.set_hook(tx, number, active=bool(active))
+        addresses.set_hook(tx, hook, active=bool(active))
     return RedirectResponse("/workshop/messages#channels", 303)
 
 
-@router.get("/workshop/messages/{number}")
-def message(request: Request, hub: TheHub, actor: Keeper, number: int) -> Response:
+@router.get("/workshop/messages/{message}")
+def one(request: Request, hub: TheHub, actor: Keeper, message: int) -> Response:
     """Show one message with its text; of a case out of sight without it."""
     with hub.db.transaction() as tx:
-        log = outbox.one(tx, number)
+        log = outbox.one(tx, message)
     (found,) = log.messages
-    case = log.cases.get(found.case_id) if found.case_id is not None else None
-    seen = case is None or browse.covers(actor.sight, case)
+    # Read once more behind the second wall: what the reader may see of it.
+    with hub.db.seeing(actor.sight) as tx:
+        case = cases.get(tx, found.case_id) if found.case_id is not None else None
+    seen = found.case_id is None or (case is not None and browse.covers(actor.sight, case))
     return page(
         request, "message.html",
-        {"m": found, "to": log.to.get(found.id, ""), "case": case, "seen": seen},
+        {"m": found, "to": log.to.get(found.id, ""), "case": case if seen else None, "seen": seen},
     )  # fmt: skip
 
 
