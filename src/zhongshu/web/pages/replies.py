@@ -12,10 +12,10 @@ from zhongshu.core.access import EVERYTHING, Actor, Permission
 from zhongshu.core.cases import Filter, Order
 from zhongshu.core.replies import FOR, Blank, check
 from zhongshu.core.values import Lang, Refused
-from zhongshu.flow import replies
+from zhongshu.flow import browse, replies
 from zhongshu.store import accounts, cases
 from zhongshu.store import replies as store
-from zhongshu.web.api.replies import ReplyIn, reply_of, text_for, text_of
+from zhongshu.web.api.replies import ReplyIn, reply_of, text_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -29,12 +29,15 @@ _FIELDS = ("title_zh", "title_en", "text_zh", "text_en")
 
 @router.get("/cases/{number}/reply")
 def reply(
-    request: Request, hub: TheHub, actor: Reader, number: str, act: str = "", reply: str = ""
+    request: Request, hub: TheHub, actor: Reader, number: str, act: str = "note", reply: str = ""
 ) -> Response:
     """Return the field of an act's form with a reply in it (fetched by htmx)."""
     if act not in FOR:
         raise BadField("act", act, why=f"one of: {', '.join(FOR)}")
-    text = text_for(hub, actor, number, reply, language(request)) if reply else ""
+    with hub.db.seeing(actor.sight) as tx:
+        case = browse.case(tx, actor.sight, number)
+        chosen = replies.latest(tx, reply) if reply else None
+    text = text_of(hub, case, chosen, language(request)) if chosen else ""
     return page(request, "reply_field.html", {"act": act, "text": text, "FOR": FOR})
 
 
