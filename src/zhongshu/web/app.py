@@ -31,6 +31,7 @@ from zhongshu.web.api import (
     lotteries,
     notices,
     photos,
+    playback,
     procedures,
     process,
     proposals,
@@ -48,6 +49,7 @@ from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import (
     desk,
+    diag,
     door,
     inbox,
     ladder,
@@ -59,6 +61,7 @@ from zhongshu.web.pages import (
 )
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
+from zhongshu.web.pages import presets as preset_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
@@ -98,6 +101,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
         same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        playback,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -111,6 +115,8 @@ def create_app(hub: Hub) -> FastAPI:
         field_pages,
         same_pages,
         wall,
+        preset_pages,
+        diag,
         workshop,
         inbox,
         ladder,
