@@ -7,7 +7,7 @@ const SIGN_MS = 40000, OLD_MS = 60000; // a stream gives a sign every 15 s
 /** What the screen shows: `at` is a past moment (ISO), or empty: now. */
 export const shown = { at: wall.dataset.at, preset: wall.dataset.preset };
 let last = wall.dataset.after, sign = Date.now(), connected = false, changed = false;
-let asked = Date.now(), got = Date.now(), since = Date.now();
+let asked = Date.now(), got = Date.now(), since = Date.now(), failed = false;
 const zone = { timeZone: wall.dataset.zone, hour12: false };
 const language = words.lang === "zh" ? "zh-CN" : "en-GB";
 export const clock = (at) => at.toLocaleTimeString(language, zone);
@@ -19,8 +19,9 @@ function judge() {
   state.dataset.state = name;
   const text = name === "off" ? `${words.off} ${clock(new Date(sign)).slice(0, 5)}` : name === "on" ? `${words.on} ${clock(new Date())}` : words.again;
   if (state.textContent !== text) state.textContent = text;
-  // Live again only with numbers that were fetched since the stream came back.
-  wall.classList.toggle("stale", shown.at ? now - got > OLD_MS : name !== "on" || got < since || now - got > OLD_MS);
+  // Live again only with numbers that were fetched since the stream came back; those of the
+  // past do not grow old, but are grey where the ones of this moment could not be had.
+  wall.classList.toggle("stale", shown.at ? failed : name !== "on" || got < since || now - got > OLD_MS);
 }
 
 function take(message) {
@@ -46,6 +47,7 @@ function line(event, kind) {
 }
 
 function lead() {
+  leads = true;
   const tell = (message) => { take(message); channel.postMessage(message); };
   const lost = () => { connected = false; judge(); channel.postMessage({ lost: true }); };
   const open = () => {
@@ -60,7 +62,13 @@ function lead() {
   open();
   return new Promise(() => {});
 }
-channel.onmessage = (e) => { if (e.data.lost) { connected = false; judge(); } else take(e.data); };
+let leads = false;
+channel.onmessage = ({ data }) => {
+  if (data.asks) { if (leads && connected && Date.now() - sign < SIGN_MS) channel.postMessage({}); }
+  else if (data.lost) { connected = false; judge(); }
+  else take(data);
+};
+channel.postMessage({ asks: true }); // another tab may hold the stream
 // A secure context has locks; without them each tab opens a stream of its own.
 if (navigator.locks) navigator.locks.request("hub-live", lead); else lead();
 
@@ -74,7 +82,8 @@ export async function renew() {
   while (wanted) {
     wanted = changed = false;
     asked = Date.now();
-    try { await fetched(); } catch { judge(); }
+    try { await fetched(); failed = false; } catch { failed = true; }
+    judge();
   }
   busy = false;
 }
