@@ -15,7 +15,7 @@ from tests.demo_server import Demo, running
 IMAGES = Path(__file__).parents[1] / "docs/images"
 #: face: (path in Chinese, in English, who, width, height)
 FACES = {
-    "screen": ("/wall", "/wall", "supervisor", 1920, 1080),
+    "screen": ("/wall?map=gl", "/wall?map=gl", "supervisor", 1920, 1080),
     "desk": ("/desk?stage=filed", "/desk?stage=filed", "dispatcher", 1440, 900),
     "field": ("/m", "/m", "handler", 390, 844),
     "door": ("/", "/en", "", 390, 844),
@@ -54,7 +54,7 @@ def _page(browser: Browser, demo: Demo, who: str, lang: str, width: int, height:
 
 def _settle(page: Page, path: str) -> None:
     """Wait until the map is drawn, something has happened, or a case is open."""
-    if path == "/wall":
+    if path.startswith("/wall"):
         page.wait_for_selector("#city-map[data-ready=yes]", timeout=60_000)
         page.wait_for_timeout(12_000)
     elif path == "/report":

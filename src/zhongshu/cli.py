@@ -27,7 +27,7 @@ from zhongshu.core.history import Mapping, check_columns, normalise, past, read_
 from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, catalogue, duties, history, same
+from zhongshu.flow import assets, catalogue, duties, history, presets, same
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
@@ -432,6 +432,20 @@ def choose(name: str, value: str) -> None:
     with refusals(), database() as db, db.transaction() as tx:
         setup_flow.choose(tx, name, value)
     out.print(f"[green]✓[/green] {name} = {value}")
+
+
+@app.command()
+def preset(file: Annotated[Path | None, typer.Argument(help="JSON; without one they are printed")] = None) -> None:  # fmt: skip
+    """Print the presets of the screen as JSON, or keep those of a file in their place."""
+    with refusals(), database() as db, db.transaction() as tx:
+        city = load(tx)
+        if file is None:
+            typer.echo(presets.as_text(city))
+            return
+        brought = presets.of_text(file.read_text("utf-8"))
+        for one in brought:
+            presets.put(tx, city, one, by=None, at=main.clock())
+    out.print(f"[green]✓[/green] {', '.join(one.code for one in brought)}")
 
 
 @app.command()

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     CONTACT_REVEAL = "contact:reveal"
     CITY_READ = "city:read"
     CITY_WRITE = "city:write"
+    CITY_SWITCH = "city:switch"
     ACCOUNT_WRITE = "account:write"
     EXPORT = "case:export"
 
@@ -70,16 +71,18 @@ ALLOWS: Mapping[Duty, frozenset[Permission]] = MappingProxyType(
         Duty.ACCEPTOR: _READ
         | {P.CASE_FILE, P.CASE_MERGE, P.CASE_CLOSE, P.REPORT_CREATE, P.CONTACT_REVEAL, P.EXPORT},
         Duty.DISPATCHER: _READ
-        | {P.CASE_FILE, P.CASE_DISPATCH, P.CASE_MERGE, P.CASE_APPROVE, P.CASE_CALL, P.EXPORT},
+        | {P.CASE_FILE, P.CASE_DISPATCH, P.CASE_MERGE, P.CASE_APPROVE, P.CASE_CALL}
+        | {P.CITY_SWITCH, P.EXPORT},
         Duty.HANDLER: _READ | {P.CASE_WORK, P.REPORT_CREATE},
         Duty.CHECKER: _READ | {P.CASE_CHECK, P.REPORT_CREATE},
-        Duty.SUPERVISOR: _READ | {P.CASE_APPROVE, P.CASE_SUPERVISE, P.EXPORT},
+        Duty.SUPERVISOR: _READ | {P.CASE_APPROVE, P.CASE_SUPERVISE, P.CITY_SWITCH, P.EXPORT},
         Duty.GRID_LEAD: _READ | {P.REPORT_CREATE, P.CASE_CHECK, P.CASE_CALL},
         Duty.GRID_WORKER: _READ | {P.REPORT_CREATE, P.CASE_CHECK},
         Duty.HOTLINE: _READ | {P.REPORT_CREATE, P.CASE_FILE, P.CASE_CLOSE, P.CONTACT_REVEAL},
-        Duty.ADMIN: _READ | {P.CITY_WRITE, P.ACCOUNT_WRITE, P.EXPORT},
+        Duty.ADMIN: _READ | {P.CITY_WRITE, P.CITY_SWITCH, P.ACCOUNT_WRITE, P.EXPORT},
         Duty.VIEWER: frozenset({P.CASE_READ, P.CITY_READ}),
-        Duty.MACHINE: frozenset(Permission) - {P.ACCOUNT_WRITE, P.CONTACT_REVEAL, P.CITY_WRITE},
+        Duty.MACHINE: frozenset(Permission)
+        - {P.ACCOUNT_WRITE, P.CONTACT_REVEAL, P.CITY_WRITE, P.CITY_SWITCH},
         Duty.CHAIN_COMMUNITY: _CHAIN,
         Duty.CHAIN_ESTATE: _CHAIN,
         Duty.CHAIN_BUILDING: _CHAIN,

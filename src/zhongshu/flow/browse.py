@@ -10,7 +10,7 @@ from typing import Any
 from zhongshu.core.access import NEEDS, Actor, NotFound, Permission, Sight
 from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import Stretch, parse_limit, trace
-from zhongshu.core.cases import Act, Case, Filter, Key, Order, Stage, allowed, handled
+from zhongshu.core.cases import Act, Case, Filter, Key, Order, allowed, handled
 from zhongshu.core.cases.clocks import Clock
 from zhongshu.core.cases.undo import undone
 from zhongshu.core.cases.voices import STEPS, heard_by
@@ -317,45 +317,6 @@ def voices_of(tx: Tx, fact: Fact) -> Sequence[reports.Voice]:
     merged = sorted({f.says["case"] for f in story if f.kind is Kind.ABSORBED})
     others = facts.of_cases(tx, merged)
     return reports.by_ids(tx, sorted(heard_by(fact, story, others)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """The numbers of the live screen, each with the filter that opens its cases."""
-
-    filed_today: int
-    in_hand: int
-    overdue: int
-    waiting: int
-    on_time: int
-    closed_due: int
-    by_stage: Mapping[str, int]
-    by_channel: Mapping[str, int]
-    by_district: Mapping[int, int]
-    hours_filed: Sequence[int]
-    hours_closed: Sequence[int]
-
-
-def pulse(tx: Tx, city: City, sight: Sight, *, now: datetime) -> Pulse:
-    """Return the state of the city now. “Today” is the day in the city's own zone."""
-    local = now.astimezone(city.zone)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Filter(since=midnight)
-    stages = cases.count_by(tx, "stage", sight, Filter(open_only=True))
-    on_time, due = cases.closed_on_time(tx, sight, since=midnight)
-    return Pulse(
-        filed_today=cases.count(tx, sight, today),
-        in_hand=sum(stages.get(s, 0) for s in (Stage.DISPATCHED, Stage.IN_HAND)),
-        overdue=cases.count(tx, sight, Filter(overdue=now)),
-        waiting=sum(stages.get(s, 0) for s in (Stage.RECEIVED, Stage.FILED, Stage.WAITING_PLACE)),
-        on_time=on_time,
-        closed_due=due,
-        by_stage=stages,
-        by_channel=cases.count_by(tx, "channel", sight, today),
-        by_district=cases.count_by(tx, "area", sight, Filter(open_only=True)),
-        hours_filed=cases.per_hour(tx, sight, "reported_at", now=now),
-        hours_closed=cases.per_hour(tx, sight, "closed_at", now=now),
-    )
 
 
 def open_on_map(tx: Tx, sight: Sight, *, limit: int = 5000) -> Sequence[Case]:

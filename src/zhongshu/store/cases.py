@@ -345,21 +345,6 @@ def count_pending(tx: Tx, sight: Sight) -> dict[str, int]:
     return dict(tx.execute(query, where.values).fetchall())
 
 
-def closed_on_time(tx: Tx, sight: Sight, *, since: datetime) -> tuple[int, int]:
-    """Return how many cases with a deadline were closed since, in time and altogether.
-
-    In time means: handled before the deadline. Rejected and merged cases do not count.
-    """
-    where = matching(sight, Filter())
-    query = sql.SQL(
-        "select count(*) filter (where coalesce(handled_at, closed_at) <= due_at), count(*)"
-        " from cases where closed_at >= %s and stage = 'closed' and due_at is not null and {}"
-    ).format(where.sql)
-    row = tx.execute(query, (since, *where.values)).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
-
-
 def per_hour(
     tx: Tx, sight: Sight, column: Literal["reported_at", "closed_at"], *, now: datetime
 ) -> list[int]:

@@ -209,6 +209,22 @@ def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]
     )
 
 
+def posts_with(tx: Tx, duties: Sequence[str], *, limit: int = 60) -> list[Post]:
+    """Return the posts of these duties that have a telephone, those of greater areas first."""
+    return (
+        tx.cursor(row_factory=class_row(Post))
+        .execute(
+            "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
+            " (select count(*)::int from tenures t where t.post = p.id"
+            "   and (t.held_until is null or t.held_until > now())) as held"
+            " from posts p left join areas a on a.id = p.area where p.duty = any(%s) and p.phone <> ''"
+            " order by a.hi - a.lo desc nulls first, p.id limit %s",
+            (list(duties), limit),
+        )
+        .fetchall()
+    )
+
+
 # ── calendar, duty rules ──────────────────────────────────────────────────
 
 

@@ -35,6 +35,7 @@ from zhongshu.web.api import (
     messages,
     notices,
     photos,
+    playback,
     procedures,
     process,
     proposals,
@@ -53,6 +54,7 @@ from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import (
     desk,
+    diag,
     door,
     feeds,
     inbox,
@@ -69,6 +71,7 @@ from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import messages as message_pages
+from zhongshu.web.pages import presets as preset_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import replies as reply_pages
@@ -113,7 +116,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
         catalogue, same, notices, messages, procedures, responsibility, joint, campaigns, views,
-        city, proposals, replies,
+        city, proposals, playback, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -130,6 +133,8 @@ def create_app(hub: Hub) -> FastAPI:
         field_pages,
         same_pages,
         wall,
+        preset_pages,
+        diag,
         workshop,
         inbox,
         ladder,

@@ -42,6 +42,7 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "warn": ("#8f5600", "#f6bd4a"),
     "bad": ("#b3211f", "#ff7b76"),
     "info": ("#2257c4", "#7fb2ff"),
+    "danger": ("#8422a8", "#e79bff"),
     "heat1": ("#dcebf7", "#152438"),
     "heat2": ("#fbe3b4", "#4a3a1c"),
     "heat3": ("#f6bf69", "#8a5a1e"),

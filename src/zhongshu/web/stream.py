@@ -138,7 +138,8 @@ class Stream:
                 try:
                     frame = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
                 except TimeoutError:
-                    yield b": alive\n\n"
+                    # An event and not a comment: the screen has to know that the stream lives.
+                    yield b"event: alive\ndata: {}\n\n"
                     continue
                 if frame is None:
                     return

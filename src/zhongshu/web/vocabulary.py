@@ -331,6 +331,9 @@ CITY_FACTS: Mapping[str, str] = {
     "proposal:not_switched_on": N_("Proposal could not be switched on"),
     "same:set": N_("Rule for the same matter set by hand"),
     "same:dropped": N_("Rule for the same matter taken back by hand"),
+    "screen:switched": N_("The screen switched to another preset"),
+    "screen:step": N_("A step of the plan marked"),
+    "screen:preset": N_("A preset of the screen changed"),
 }  # fmt: skip
 RULE_FIELDS: Mapping[str, str] = {
     "category": N_("Category"), "area": N_("Area"), "owner": N_("Owner of the thing"),

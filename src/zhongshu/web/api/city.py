@@ -140,7 +140,8 @@ def map_cases(hub: TheHub, actor: Reader) -> Response:
             "type": "Feature", "id": case.id,
             "properties": {
                 "number": case.number, "stage": case.stage, "overdue": case.is_overdue(now),
-                "hazard": case.hazard, **_said(city.category_name(case.category)),
+                "hazard": case.hazard, "category": city.code(case),
+                **_said(city.category_name(case.category)),
             },
             "geometry": {"type": "Point", "coordinates": [case.lon, case.lat]},
         }

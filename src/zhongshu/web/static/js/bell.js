@@ -2,7 +2,7 @@
 // heard over the one live stream of the browser, whichever of its tabs holds it.
 const number = document.querySelector("[data-bell] b");
 const channel = new BroadcastChannel("hub-live");
-let asked = Date.now(), waiting = null;
+let asked = Date.now(), waiting = null, answers = () => {};
 
 async function count() {
   waiting = null;
@@ -27,12 +27,16 @@ function lead() {
     channel.postMessage({ id: e.lastEventId, events: JSON.parse(e.data) });
     soon();
   });
-  // Another tab may show the screen: it must know that the stream lives.
-  setInterval(() => { if (source.readyState === EventSource.OPEN) channel.postMessage({}); }, 10000);
+  // Another tab may show the screen: it must know that the stream lives, also when it asks.
+  const sign = () => channel.postMessage({});
+  source.addEventListener("open", sign);
+  source.addEventListener("alive", sign);
+  source.addEventListener("error", () => channel.postMessage({ lost: true }));
+  answers = () => { if (source.readyState === EventSource.OPEN) sign(); };
   return new Promise(() => {});
 }
 
-channel.onmessage = (e) => { if (e.data.events) soon(); };
+channel.onmessage = (e) => { if (e.data.events) soon(); if (e.data.asks) answers(); };
 document.addEventListener("visibilitychange", soon);
 setInterval(soon, 300000);
 // The screen leads by itself; without locks nobody does, and the number is that of the page.

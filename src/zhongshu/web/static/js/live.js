@@ -1,25 +1,38 @@
-// The live stream: one connection per browser, shared by its tabs; numbers that grow old are greyed.
+// The numbers of the screen: one stream per browser, shared by its tabs; what may be old is greyed and says so.
 const words = JSON.parse(document.getElementById("words").textContent);
 const wall = document.getElementById("wall"), state = document.getElementById("live"), feed = document.getElementById("feed");
 const channel = new BroadcastChannel("hub-live");
-let last = wall.dataset.after, heard = Date.now(), changed = false, tilesAt = Date.now();
+const SIGN_MS = 40000, OLD_MS = 60000; // a stream gives a sign every 15 s
 
-const clock = (at) => at.toLocaleTimeString(words.lang === "zh" ? "zh-CN" : "en-GB", { hour12: false });
-function show(name) {
-  state.dataset.state = name === "on" ? "on" : "off";
-  state.textContent = name === "off" ? `${words.off} ${clock(new Date(heard))}` : words[name];
+/** What the screen shows: `at` is a past moment (ISO), or empty: now. */
+export const shown = { at: wall.dataset.at, preset: wall.dataset.preset };
+let last = wall.dataset.after, sign = Date.now(), connected = false, changed = false;
+let asked = Date.now(), got = Date.now(), since = Date.now(), failed = false;
+const zone = { timeZone: wall.dataset.zone, hour12: false };
+const language = words.lang === "zh" ? "zh-CN" : "en-GB";
+export const clock = (at) => at.toLocaleTimeString(language, zone);
+
+/** Say whether the numbers are live, and grey them where they may not be. */
+function judge() {
+  const now = Date.now(), quiet = now - sign;
+  const name = connected && quiet < SIGN_MS ? "on" : quiet > OLD_MS ? "off" : "again";
+  state.dataset.state = name;
+  const text = name === "off" ? `${words.off} ${clock(new Date(sign)).slice(0, 5)}` : name === "on" ? `${words.on} ${clock(new Date())}` : words.again;
+  if (state.textContent !== text) state.textContent = text;
+  // Live again only with numbers that were fetched since the stream came back; those of the
+  // past do not grow old, but are grey where the ones of this moment could not be had.
+  wall.classList.toggle("stale", shown.at ? failed : name !== "on" || got < since || now - got > OLD_MS);
 }
 
 function take(message) {
-  heard = Date.now();
-  show("on");
-  if (!message.events) return;
-  last = message.id || last;
-  changed = true;
-  for (const event of message.events) {
-    const kind = words.kinds[event.kind];
-    if (kind) line(event, kind);
+  sign = Date.now();
+  if (!connected) { connected = true; since = sign; changed = true; renew(); }
+  if (message.events) {
+    last = message.id || last;
+    changed = true;
+    if (!shown.at) for (const event of message.events) if (words.kinds[event.kind]) line(event, words.kinds[event.kind]);
   }
+  judge();
 }
 
 function line(event, kind) {
@@ -34,29 +47,69 @@ function line(event, kind) {
 }
 
 function lead() {
-  const source = new EventSource(`/events?after=${encodeURIComponent(last)}`);
+  leads = true;
   const tell = (message) => { take(message); channel.postMessage(message); };
-  source.addEventListener("open", () => tell({}));
-  source.addEventListener("facts", (e) => tell({ id: e.lastEventId, events: JSON.parse(e.data) }));
-  source.addEventListener("reset", () => location.reload());
-  source.addEventListener("error", () => show("again"));
+  const lost = () => { connected = false; judge(); channel.postMessage({ lost: true }); };
+  const open = () => {
+    const source = new EventSource(`/events?after=${encodeURIComponent(last)}`);
+    source.addEventListener("open", () => tell({}));
+    source.addEventListener("alive", () => tell({}));
+    source.addEventListener("facts", (e) => tell({ id: e.lastEventId, events: JSON.parse(e.data) }));
+    source.addEventListener("reset", () => { if (shown.at) tell({}); else location.reload(); });
+    // Refused (signed out, restarting) it does not try again by itself.
+    source.addEventListener("error", () => { lost(); if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000); });
+  };
+  open();
   return new Promise(() => {});
 }
-channel.onmessage = (e) => take(e.data);
+let leads = false;
+channel.onmessage = ({ data }) => {
+  if (data.asks) { if (leads && connected && Date.now() - sign < SIGN_MS) channel.postMessage({}); }
+  else if (data.lost) { connected = false; judge(); }
+  else take(data);
+};
+channel.postMessage({ asks: true }); // another tab may hold the stream
 // A secure context has locks; without them each tab opens a stream of its own.
 if (navigator.locks) navigator.locks.request("hub-live", lead); else lead();
 
-setInterval(async () => {
-  try {
-    const answer = await fetch("/wall/tiles");
-    if (!answer.ok) throw new Error(answer.status);
-    if (changed || Date.now() - tilesAt > 20000) {
-      changed = false;
-      tilesAt = Date.now();
-      document.getElementById("tiles").innerHTML = await answer.text();
-      dispatchEvent(new Event("hub:changed"));
-    }
-    heard = Date.now();
-  } catch { show(Date.now() - heard > 15000 ? "off" : "again"); }
-  wall.classList.toggle("stale", Date.now() - heard > 60000);
-}, 3000);
+const kept = {};
+let wanted = false, busy = false;
+/** Fetch the numbers of what is shown; asked again meanwhile, once more with what is then wanted. */
+export async function renew() {
+  wanted = true;
+  if (busy) return;
+  busy = true;
+  while (wanted) {
+    wanted = changed = false;
+    asked = Date.now();
+    try { await fetched(); failed = false; } catch { failed = true; }
+    judge();
+  }
+  busy = false;
+}
+
+async function fetched() {
+  const url = new URLSearchParams(location.search), at = shown.at;
+  for (const [name, value] of [["at", at], ["preset", shown.preset]]) if (value) url.set(name, value); else url.delete(name);
+  const answer = await fetch(`/wall/tiles?${url}`);
+  if (!answer.ok || answer.redirected) throw new Error(answer.status);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (Boolean(at) !== Boolean(shown.at)) return; // now and then are not mixed; the numbers say their own moment
+  const mode = page.getElementById("mode").dataset.mode;
+  if (mode !== wall.dataset.mode && !at) return location.reload();
+  for (const id of ["tiles", "plan", "preset", "feed", "histogram"]) {
+    const fresh = page.getElementById(id), html = fresh.innerHTML;
+    if (kept[id] === html || document.getElementById(id).contains(document.activeElement) && id === "preset") continue;
+    kept[id] = html;
+    document.getElementById(id).replaceChildren(...fresh.childNodes);
+  }
+  got = Date.now();
+  judge();
+  dispatchEvent(new Event("hub:changed"));
+}
+
+setInterval(() => {
+  judge();
+  if (!shown.at && (changed && Date.now() - asked > 3000 || Date.now() - asked > 20000)) renew();
+}, 1000);
+judge();

@@ -1,9 +1,9 @@
-// The map: areas coloured by open cases, and the cases themselves; or one pin to set.
+// The map: what every map here is made of, and the one with a pin to set.
 // The only file that imports MapLibre. No tiles, no glyph server: all is drawn from our own data.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
 
-const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
-const css = (name) => {
+export const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+export const css = (name) => {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;
   document.querySelector("[data-map]").append(probe);
@@ -11,9 +11,9 @@ const css = (name) => {
   probe.remove();
   return colour;
 };
-const get = async (url) => (await fetch(url, { headers: { accept: "application/json" } })).json();
+export const get = async (url) => (await fetch(url, { headers: { accept: "application/json" } })).json();
 
-function bounds(collection) {
+export function bounds(collection) {
   let [w, s, e, n] = [180, 90, -180, -90];
   const walk = (c) => {
     if (typeof c[0] === "number") { w = Math.min(w, c[0]); e = Math.max(e, c[0]); s = Math.min(s, c[1]); n = Math.max(n, c[1]); }
@@ -23,10 +23,10 @@ function bounds(collection) {
   return [[w, s], [e, n]];
 }
 
-const font = ["Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"];
-const label = () => ["coalesce", ["get", document.documentElement.lang.startsWith("zh") ? "zh" : "en"], ["get", "zh"]];
+export const font = ["Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"];
+export const label = () => ["coalesce", ["get", document.documentElement.lang.startsWith("zh") ? "zh" : "en"], ["get", "zh"]];
 
-function start(container, frame) {
+export function start(container, frame) {
   const map = new maplibregl.Map({
     container, bounds: frame, fitBoundsOptions: { padding: 24 }, attributionControl: false,
     style: { version: 8, sources: {}, layers: [{ id: "ground", type: "background", paint: { "background-color": css("surface") } }] },
@@ -37,7 +37,7 @@ function start(container, frame) {
   return map;
 }
 
-function backdrop(map, data) {
+export function backdrop(map, data) {
   map.addSource("backdrop", { type: "geojson", data });
   const dark = matchMedia("(prefers-color-scheme: dark)").matches || document.documentElement.dataset.theme === "dark";
   const is = (layer) => ["==", ["get", "layer"], layer];
@@ -47,113 +47,10 @@ function backdrop(map, data) {
     paint: { "line-color": dark ? "#3a4a60" : "#c3ccd8", "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 10, ["match", ["get", "class"], 1, 1.6, 2, 0.8, 0.3], 16, ["match", ["get", "class"], 1, 14, 2, 9, 5]] } });
 }
 
-function roadNames(map) {
+export function roadNames(map) {
   map.addLayer({ id: "road-names", type: "symbol", source: "backdrop", minzoom: 12.5, filter: ["==", ["get", "layer"], "road"],
     layout: { "symbol-placement": "line", "text-field": label(), "text-font": font, "text-size": 12, "symbol-spacing": 380 },
     paint: { "text-color": css("muted"), "text-halo-color": css("surface"), "text-halo-width": 1.4 } });
-}
-
-async function wall(box) {
-  const levels = box.dataset.levels.split(",");
-  const shapes = Object.fromEntries(await Promise.all(levels.map(async (l) => [l, await get(`/api/v1/map/areas.geojson?level=${l}`)])));
-  const map = start(box, bounds(shapes[levels[0]]));
-  await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
-  const heat = [1, 2, 3, 4, 5].map((n) => css(`heat${n}`));
-  const n = ["coalesce", ["feature-state", "n"], 0];
-  const shown = levels.length - 1;
-  levels.forEach((level, i) => {
-    const [a, b, c, d] = classes(shapes[level]);
-    map.addSource(level, { type: "geojson", data: shapes[level] });
-    map.addLayer({ id: `fill-${level}`, type: "fill", source: level, layout: { visibility: i === shown ? "visible" : "none" },
-      paint: { "fill-color": ["step", n, heat[0], a, heat[1], b, heat[2], c, heat[3], d, heat[4]], "fill-opacity": ["step", n, 0.25, a, 0.6] } }, "roads");
-    map.addLayer({ id: `line-${level}`, type: "line", source: level, layout: { visibility: i === shown || !i ? "visible" : "none" }, paint: { "line-color": css("muted"), "line-opacity": i ? 0.3 : 0.9, "line-width": i ? 0.6 : 1.6 } });
-  });
-  roadNames(map);
-  map.addSource("cases", { type: "geojson", data: await get("/api/v1/map/cases.geojson") });
-  const late = ["get", "overdue"];
-  map.addLayer({ id: "cases", type: "circle", source: "cases", filter: ["!", late], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 2.6, 15, 7], "circle-color": ["match", ["get", "stage"], ["dispatched", "in_hand"], css("warn"), ["handled", "checked"], css("ok"), css("info")], "circle-stroke-color": css("card"), "circle-stroke-width": 1 } });
-  map.addImage("late", triangle(css("bad"), css("card")), { pixelRatio: 2 });
-  map.addLayer({ id: "late", type: "symbol", source: "cases", filter: late, layout: { "icon-image": "late", "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.55, 15, 1] } });
-  map.addLayer({ id: "names", type: "symbol", source: levels[0], layout: { "text-field": label(), "text-font": font, "text-size": 14 }, paint: { "text-color": css("text"), "text-halo-color": css("surface"), "text-halo-width": 2 } });
-  choose(map, levels, shown, shapes);
-  const open = (e) => location.assign(`/cases/${e.features[0].properties.number}`);
-  for (const layer of ["cases", "late"]) {
-    map.on("click", layer, open);
-    map.on("mouseenter", layer, () => { map.getCanvas().style.cursor = "pointer"; });
-    map.on("mouseleave", layer, () => { map.getCanvas().style.cursor = ""; });
-  }
-  for (const level of levels) map.on("click", `fill-${level}`, (e) => {
-    if (!map.queryRenderedFeatures(e.point, { layers: ["cases", "late", "things"] }).length) location.assign(`/desk?open=1&area=${encodeURIComponent(e.features[0].properties.code)}`);
-  });
-  const load = async () => {
-    for (const level of levels) {
-      const counts = await get(`/api/v1/map/load.json?level=${level}`);
-      map.removeFeatureState({ source: level });
-      for (const [id, count] of Object.entries(counts)) map.setFeatureState({ source: level, id: Number(id) }, { n: count });
-    }
-  };
-  await load();
-  await things(map);
-  addEventListener("hub:changed", async () => { map.getSource("cases").setData(await get("/api/v1/map/cases.geojson")); await load(); });
-  box.dataset.ready = "yes";
-}
-
-// The classes of a level are fixed: a scale that moves with the numbers would lie.
-function classes(collection) {
-  const per = Math.max(1, Math.round(500 / collection.features.length));
-  return per === 1 ? [1, 2, 3, 5] : [1, 2 * per, 4 * per, 8 * per];
-}
-
-function legend([a, b, c, d]) {
-  const spans = (from, to) => (to - 1 > from ? `${from}–${to - 1}` : `${from}`);
-  const texts = ["0", spans(a, b), spans(b, c), spans(c, d), `≥ ${d}`];
-  document.querySelectorAll(".legend [data-class]").forEach((item, i) => { item.lastChild.textContent = texts[i]; });
-}
-
-function choose(map, levels, shown, shapes) {
-  const bar = document.getElementById("levels");
-  legend(classes(shapes[levels[shown]]));
-  levels.forEach((level, i) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: words.levels[level] ?? level });
-    button.setAttribute("aria-pressed", i === shown);
-    button.addEventListener("click", () => {
-      levels.forEach((other, j) => {
-        const on = other === level;
-        bar.children[j].setAttribute("aria-pressed", on);
-        map.setLayoutProperty(`fill-${other}`, "visibility", on ? "visible" : "none");
-        map.setLayoutProperty(`line-${other}`, "visibility", on || !j ? "visible" : "none");
-      });
-      legend(classes(shapes[level]));
-    });
-    bar.append(button);
-  });
-}
-
-/** Draw the things of the city (lamps, covers, trees) where one looks closely. */
-async function things(map) {
-  const near = 14;
-  map.addSource("things", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
-  const broken = ["in", ["get", "state"], ["literal", ["damaged", "lost"]]];
-  map.addLayer({ id: "things", type: "circle", source: "things", minzoom: near, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], near, 1.6, 18, 5], "circle-color": css("surface"), "circle-stroke-width": 1.2, "circle-stroke-color": ["case", broken, css("bad"), css("muted")] } }, "cases");
-  const look = async () => {
-    if (map.getZoom() < near) return;
-    const b = map.getBounds();
-    const bbox = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()].map((x) => x.toFixed(5)).join(",");
-    map.getSource("things").setData(await get(`/api/v1/map/assets.geojson?bbox=${bbox}`));
-  };
-  map.on("moveend", look);
-  map.on("click", "things", (e) => {
-    if (!map.queryRenderedFeatures(e.point, { layers: ["cases", "late"] }).length) location.assign(`/assets/${encodeURIComponent(e.features[0].properties.code)}`);
-  });
-  await look();
-}
-
-function triangle(colour, edge) {
-  const size = 30, canvas = Object.assign(document.createElement("canvas"), { width: size, height: size }), g = canvas.getContext("2d");
-  g.beginPath(); g.moveTo(15, 2); g.lineTo(29, 27); g.lineTo(1, 27); g.closePath();
-  g.fillStyle = colour; g.fill(); g.strokeStyle = edge; g.lineWidth = 2; g.stroke();
-  return g.getImageData(0, 0, size, size);
 }
 
 async function pin(box) {
@@ -189,8 +86,8 @@ async function pin(box) {
   box.dataset.ready = "yes";
 }
 
-for (const box of document.querySelectorAll("[data-map]")) {
-  ({ wall, pin })[box.dataset.map](box).catch((error) => {
+for (const box of document.querySelectorAll("[data-map=pin]")) {
+  pin(box).catch((error) => {
     console.warn(error);
     box.dataset.ready = "failed";
     if (words.none) box.append(Object.assign(document.createElement("p"), { className: "empty", textContent: words.none }));
