@@ -1,5 +1,6 @@
 """Work that nobody waits for: deadlines that pass, people to be told, what has had its time,
-rule proposals that are run over a past or whose day has come, lots that are drawn.
+rule proposals that are run over a past or whose day has come, lots that are drawn, months
+that are over and frozen.
 
 Plain loops on the hub's own database. A queue (Procrastinate) comes with the first job
 that talks to the outside.
@@ -25,6 +26,7 @@ from zhongshu.flow import (
     once,
     proceedings,
     proposals,
+    snapshots,
     waiting,
     whatif,
 )
@@ -41,6 +43,8 @@ RUNS_EVERY_S = 1.0
 DAYS_EVERY_S = 30.0
 #: The lottery's work is of a day; asking often only makes a hub that was away catch up soon.
 LOTTERY_EVERY_S = 600.0
+#: A month ends once in a month; asking often only makes a hub that was away catch up soon.
+FREEZING_EVERY_S = 600.0
 
 
 def run(
@@ -61,6 +65,7 @@ def run(
         (RUNS_EVERY_S, lambda: runs(db, city, clock)),
         (DAYS_EVERY_S, lambda: _days(db, city, clock)),
         (LOTTERY_EVERY_S, lambda: lots(db, city, key, clock)),
+        (FREEZING_EVERY_S, lambda: months(db, city, clock)),
     )
     threads = [
         threading.Thread(target=_loop, args=(every, work, stop), daemon=True)
@@ -166,3 +171,13 @@ def lots(db: Database, city: Callable[[], City], key: bytes, clock: Callable[[],
     while more:
         with db.transaction() as tx:
             more = lottery.draw(tx, city(), key=key, at=clock()) is not None
+
+
+def months(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    """Freeze every month that is over and not frozen yet, each in its own transaction."""
+    while True:
+        with db.transaction() as tx:
+            month = snapshots.due(tx, city(), at=clock())
+            if month is None:
+                return
+            snapshots.freeze(tx, city(), month, by=None, at=clock())

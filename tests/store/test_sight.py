@@ -51,7 +51,7 @@ READABLE = {
     "accounts",
     "same_rules", "answers", "patrols",
     "campaigns", "campaign_cases", "condition_limits", "proposals", "proposal_runs",
-    "lotteries",
+    "lotteries", "snapshots", "briefings",
 }  # fmt: skip
 #: And those they may not touch at all.
 CLOSED = {

@@ -26,6 +26,7 @@ from zhongshu.web.api import (
     catalogue,
     city,
     field,
+    formulas,
     indicators,
     joint,
     lotteries,
@@ -37,6 +38,7 @@ from zhongshu.web.api import (
     reports,
     responsibility,
     same,
+    snapshots,
     views,
 )
 from zhongshu.web.gather import Answer, Gatherer
@@ -64,6 +66,7 @@ from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
+from zhongshu.web.pages import snapshots as snapshot_pages
 from zhongshu.web.stream import Stream
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
@@ -97,7 +100,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, snapshots, formulas,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -108,6 +111,7 @@ def create_app(hub: Hub) -> FastAPI:
         catalogue_pages,
         process_pages,
         mirror,
+        snapshot_pages,
         field_pages,
         same_pages,
         wall,

@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.facts import Position
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import BY_CODE, Indicator, Mark, Measured, Part, Period
+from zhongshu.core.indicators import BY_CODE, Indicator, Known, Mark, Measured, Part, Period
 from zhongshu.core.values import UnitId
 from zhongshu.flow import mirror
 from zhongshu.flow.acts import Cause
@@ -29,7 +30,7 @@ router = APIRouter(tags=["indicators"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 #: The words of a query that say of what the figures are.
-WORDS = ("from", "to", "area", "unit", "category")
+WORDS = ("from", "to", "area", "unit", "category", "known", "upto")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,9 @@ class Opened:
 def indicators(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return the indicators of a period (`from`, `to`: days, both included; this month where
     none is said), of an `area`, a `unit` with those below it, a `category`; whole, by unit and
-    by area. Each number's `cases` is where its cases are.
+    by area. Each number's `cases` is where its cases are. `known` (a moment) counts over what
+    had happened by then, `upto` (a position of the ledger, as a snapshot has it) over what
+    was written by then.
     """
     city = hub.city()
     ask = asked(request.query_params, city, now=hub.clock())
@@ -174,9 +177,23 @@ def asked(query: Mapping[str, str], city: City, *, now: datetime) -> Asked:
         scope=Scope(
             cases=narrowed, units=_units(query, city),
             outside=mirror.covered(city, outside) if outside else None,
+            known=_known(words, city, now),
         ),
         words=words,
     )  # fmt: skip
+
+
+def _known(words: Mapping[str, str], city: City, now: datetime) -> Known | None:
+    """Read how much of the ledger is to be counted; None: all of it."""
+    text = words.get("upto", "")
+    try:
+        upto = Position.parse(text) if text else None
+    except ValueError:
+        upto = Position(-1)
+    if upto is not None and not (0 <= upto.tx < 2**63 and 0 <= upto.id < 2**63):
+        raise BadField("upto", text, why="a position of the ledger, as a snapshot shows it")
+    before = wanted.moment("known", words.get("known", ""), city, now)
+    return Known(upto=upto, before=before) if upto is not None or before is not None else None
 
 
 def _units(query: Mapping[str, str], city: City) -> frozenset[UnitId | None] | None:

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.indicators import BY_CODE, Group, Part, Period
+from zhongshu.core.formulas import VECTORS, worked
+from zhongshu.core.indicators import BY_CODE, INDICATORS, Group, Part, Period
 from zhongshu.core.lottery import ROUNDS
 from zhongshu.flow import lottery, mirror
 from zhongshu.flow.acts import Cause
@@ -18,6 +19,7 @@ from zhongshu.flow.city import City
 from zhongshu.store import lotteries as lottery_store
 from zhongshu.web.api import indicators as api
 from zhongshu.web.api.lotteries import day_of, round_of
+from zhongshu.web.api.snapshots import indicator_of
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.look import page
 
@@ -79,6 +81,24 @@ def behind(request: Request, hub: TheHub, actor: Reader) -> Response:
             "next": urlencode({**query, "code": code, "after": str(api.key_of(found[PAGE - 1]))})
             if len(found) > PAGE else "",
         },
+    )  # fmt: skip
+
+
+@router.get("/mirror/formula")
+def formulas(request: Request, _: Public) -> Response:
+    """Show the formula library, for anybody."""
+    groups = [(group, [one for one in INDICATORS if one.group is group]) for group in Group]
+    return page(request, "formulas.html", {"groups": groups})
+
+
+@router.get("/mirror/formula/{code}")
+def formula(request: Request, _: Public, code: str) -> Response:
+    """Show one formula in words, with its version and its test vector worked out."""
+    indicator = indicator_of(code)
+    found, rows = worked(indicator)
+    return page(
+        request, "formula.html",
+        {"one": indicator, "found": found, "rows": rows, "vector": VECTORS[code]},
     )  # fmt: skip
 
 
