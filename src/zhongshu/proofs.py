@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from zhongshu.core.lottery import ROUNDS
-from zhongshu.flow import lottery, snapshots
+from zhongshu.flow import briefings, lottery, snapshots
 from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
+from zhongshu.store import briefings as briefing_store
 from zhongshu.store import snapshots as snapshot_store
 from zhongshu.terminal import bar, database, out, refusals
 
@@ -78,6 +79,15 @@ def verify_frozen() -> None:
                     wrong = True
                     out.print(f"  [red]✕ {flaw.replace('_', ' ')}[/red]")
             before = some[-1].id
+        with db.transaction() as tx:
+            written = briefing_store.latest(tx, limit=100_000)
+        for each in written:
+            found = briefings.checked(each)
+            if found is not None:
+                out.print(f"briefing {each.id}: from snapshot {found.snapshot}")
+                if not found.hash_right:
+                    wrong = True
+                    out.print("  [red]✕ hash wrong[/red]")
     if wrong:
         raise typer.Exit(1)
     out.print("[green]✓[/green] every hash is right, and every figure comes out again")

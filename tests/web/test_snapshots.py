@@ -57,6 +57,11 @@ def supervising(db: Database) -> None:
 
 @pytest.fixture
 def client(db: Database) -> Iterator[TestClient]:
+    yield from a_week(db)
+
+
+def a_week(db: Database) -> Iterator[TestClient]:
+    """Yield a client of a hub with a week behind it, whose Ada supervises."""
     with db.transaction() as tx:
         lived(tx, load(tx))
     supervising(db)

@@ -251,6 +251,27 @@ def tallies(tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope) 
     ]
 
 
+def by_category(
+    tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope, *, carry: Collection[str],
+    lack: Collection[str],
+) -> dict[CategoryId | None, int]:  # fmt: skip
+    """Return how many items carry all of some marks and none of others, by category."""
+    query, values = _items(sight, family, period, scope)
+    where = _narrowed(scope, values)
+    found = tx.execute(
+        *as_known(
+            scope.known,
+            sql.SQL(
+                "select c.category, count(*) from ({}) item join cases c on c.id = item.case_id"
+                " where {} and item.marks @> %(carry)s::text[] and not item.marks && %(lack)s::text[]"
+                " group by c.category"
+            ).format(query, where),
+            values | {"carry": list(carry), "lack": list(lack)},
+        )
+    )
+    return dict(found.fetchall())
+
+
 def items(
     tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope, *,
     carry: Collection[str], lack: Collection[str], after: Key | None = None, limit: int = 200,

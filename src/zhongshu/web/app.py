@@ -20,6 +20,7 @@ from zhongshu.flow.intake import receive
 from zhongshu.web import headers, problems
 from zhongshu.web.api import (
     assets,
+    briefings,
     campaigns,
     cases,
     casework,
@@ -45,6 +46,7 @@ from zhongshu.web.gather import Answer, Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
+from zhongshu.web.pages import briefings as briefing_pages
 from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
@@ -101,6 +103,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
         same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, snapshots, formulas,
+        briefings,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -112,6 +115,7 @@ def create_app(hub: Hub) -> FastAPI:
         process_pages,
         mirror,
         snapshot_pages,
+        briefing_pages,
         field_pages,
         same_pages,
         wall,

@@ -421,6 +421,11 @@ LATER: Mapping[str, str] = {
     "case:absorbed": N_("took in another"), "case:released": N_("let another go"),
     "procedure:moved": N_("a procedure went on"),
 }  # fmt: skip
+SECTIONS: Mapping[str, str] = {
+    "overview": N_("Overview"), "categories": N_("What was reported most"),
+    "overdue": N_("Overdue and on hold"), "repeats": N_("Come again, reopened, done anew"),
+    "lots": N_("Rechecks by lot"), "campaigns": N_("Campaigns"), "areas": N_("By area"),
+}  # fmt: skip
 PARTS: Mapping[str, str] = {
     "numerator": N_("Counted above the line"), "denominator": N_("Counted below the line"),
     "excluded": N_("Left out"),
@@ -448,5 +453,5 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
-    "tier": TIERS, "snapshot_flaw": SNAPSHOT_FLAWS, "later": LATER, "mark": {**MARKS, **LEFT_OUT},
+    "tier": TIERS, "snapshot_flaw": SNAPSHOT_FLAWS, "later": LATER, "section": SECTIONS, "mark": {**MARKS, **LEFT_OUT},
 }  # fmt: skip
