@@ -114,7 +114,9 @@ class _Reader:
         """Filed, or turned away with a reason: the first time either happened."""
         if not _clock(self.facts[0], "accept"):
             return {"unclocked"}
-        first = next((f for f in self.facts if f.kind in (Kind.FILED, Kind.REJECTED)), None)
+        at_once = self.facts[0].sets.get("stage") == "filed"  # by its category, with the report
+        later = (f for f in self.facts if f.kind in (Kind.FILED, Kind.REJECTED))
+        first = self.facts[0] if at_once else next(later, None)
         if first is None or first.at >= self.period.until:
             return set()
         clock = _clock(first, "accept")

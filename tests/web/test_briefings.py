@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -17,7 +18,16 @@ from starlette.testclient import TestClient
 from tests.web.hub import key_for
 from tests.web.test_mirror import WEEK, got
 from tests.web.test_snapshots import EN, a_week, reopened
-from zhongshu.core.briefing import Number, Section, Sentence, before, more_or_less, pieces, plain
+from zhongshu.core.briefing import (
+    Number,
+    Section,
+    Sentence,
+    address,
+    before,
+    more_or_less,
+    pieces,
+    plain,
+)
 from zhongshu.core.indicators import Period
 from zhongshu.core.values import Name
 from zhongshu.link import paper
@@ -250,3 +260,10 @@ def test_a_sentence_without_its_numbers_cannot_be_made_and_its_pieces_are_its_te
 def test_a_change_says_its_direction(now: int, then: int, zh: str, by: str) -> None:
     name, part = more_or_less(now, then)
     assert (name.zh, part) == (zh, by)
+
+
+def test_an_address_carries_whatever_stands_in_its_words() -> None:
+    words = {"from": "2026-11-24T00:00:00+08:00", "area": "北 &=%?#", "upto": "12-3"}
+    page, _, query = address("/mirror/cases", words).partition("?")
+    assert page == "/mirror/cases"
+    assert dict(parse_qsl(query, strict_parsing=True)) == words

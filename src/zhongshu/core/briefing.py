@@ -19,6 +19,7 @@ from zhongshu.core.indicators import Measured, Period
 from zhongshu.core.values import Lang, Name
 
 FORMAT = "zhongshu-briefing-1"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _BLANK = re.compile(r"\{(\w+)\}")
 
 
@@ -81,6 +82,15 @@ def pieces(record: Mapping[str, Any], lang: Lang) -> Iterator[tuple[str, str]]:
 def plain(record: Mapping[str, Any], lang: Lang) -> str:
     """Return a recorded sentence as plain text."""
     return "".join(text for text, _ in pieces(record, lang))
+
+
+def address(page: str, words: Mapping[str, str]) -> str:
+    """Return the address of a page that is asked with some words, whatever stands in them."""
+    return page + "?" + "&".join(f"{name}={_quoted(said)}" for name, said in words.items())
+
+
+def _quoted(text: str) -> str:
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
 
 
 def before(period: Period) -> Period:

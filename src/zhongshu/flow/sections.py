@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlencode
 
 from zhongshu.core.access import EVERYTHING
 from zhongshu.core.briefing import (
     Number,
     Section,
     Sentence,
+    address,
     counted,
     joined,
     more_or_less,
@@ -38,6 +38,8 @@ from zhongshu.store.indicators import Scope
 WHOLE = EVERYTHING
 #: How many categories and cases a section lists.
 TOP = 8
+#: How many areas a section lists and draws.
+MOST_AREAS = 40
 #: The rates the overview compares with the period before.
 COMPARED = (
     "filing", "answered_in_time", "closing", "closing_in_time", "handling_in_time", "accurate",
@@ -72,7 +74,7 @@ class Told:
             "from": period.start.isoformat(), "to": period.until.isoformat(), **area,
             **({"upto": str(upto)} if upto else {}), "code": code, "part": part.value, **more,
         }  # fmt: skip
-        return f"/mirror/cases?{urlencode(words)}"
+        return address("/mirror/cases", words)
 
     def number(self, code: str, part: Part = Part.NUMERATOR) -> Number:
         one = self.whole[code]
@@ -307,14 +309,14 @@ def _campaigns(told: Told) -> dict[str, Any]:
 
 def _areas(told: Told) -> dict[str, Any]:
     """Say what each part of the area came to, by code: never ranked."""
-    level, areas = mirror.parts(told.city, told.area)
+    level, areas = _finest(told)
     received, in_time = BY_CODE["filing"], BY_CODE["closing_in_time"]
     by_family = {
         one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
         for one in (received, in_time)
     }
     rows: list[dict[str, Any]] = []
-    for area in areas[:60]:
+    for area in areas:
         inside = {a.id for a in told.city.tree if area.span.holds(a.span)}
         one, other = (
             measure(i, [t for t in by_family[i.family] if t.area in inside])
@@ -340,6 +342,22 @@ def _areas(told: Told) -> dict[str, Any]:
         "sentences": lines,
         "table": {"kind": "areas", "level": {"zh": name.zh, "en": name.en}, "rows": rows},
     }
+
+
+def _finest(told: Told) -> tuple[str, Sequence[Area]]:
+    """Return the lowest level of areas that a page still has room for."""
+    level, areas = mirror.parts(told.city, told.area)
+    chain = [one.kind for one in told.city.levels if not one.overlay]
+    for kind in chain[chain.index(level) + 1 :] if level in chain else ():
+        inside = [
+            a
+            for a in told.city.tree.of_kind(kind)
+            if told.area is None or told.area.span.holds(a.span)
+        ]
+        if len(inside) > MOST_AREAS:
+            break
+        level, areas = (kind, sorted(inside, key=lambda a: a.code)) if inside else (level, areas)
+    return level, areas
 
 
 SECTIONS: Mapping[Section, Callable[[Told], dict[str, Any]]] = MappingProxyType(

@@ -37,7 +37,7 @@ from zhongshu.store.known import as_known
 
 #: The unit that had the case when a fact `f` was written: most say it, for older ones it is
 #: looked for.
-_UNIT: LiteralString = (
+UNIT_THEN: LiteralString = (
     " coalesce(f.says->>'unit', f.sets->>'unit', (select g.sets->>'unit' from facts g"
     "  where g.case_id = f.case_id and g.seq <= f.seq and g.sets->>'unit' is not null"
     "  order by g.seq desc limit 1))::bigint"
@@ -62,7 +62,8 @@ _RECEIVED: LiteralString = (
     " from cases c left join categories w on w.id = c.category"
     " left join facts b on b.case_id = c.id and b.seq = 1"
     " left join lateral (select f.at, f.sets from facts f where f.case_id = c.id"
-    "  and f.kind || '' in ('case:filed', 'case:rejected') order by f.seq limit 1) a on true"
+    "  and (f.kind || '' in ('case:filed', 'case:rejected') or (f.seq = 1 and f.sets->>'stage' = 'filed'))"
+    "  order by f.seq limit 1) a on true"
     " where c.reported_at >= %(start)s and c.reported_at < %(until)s and {chosen}"
 )
 
@@ -109,7 +110,7 @@ _DUE: LiteralString = (
 )
 
 _HANDLED: LiteralString = (
-    "select f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area, array_remove(array['handled',"
+    "select f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area, array_remove(array['handled',"
     "  case when n.kind is null then 'unchecked' else 'checked' end,"
     "  case when n.kind = 'case:failed' then 'reworked' end,"
     '  case when not coalesce(f.sets->\'clocks\' @> \'[{{"kind": "check", "state": "running"}}]\', false) then \'unclocked\' end,'
@@ -123,7 +124,7 @@ _HANDLED: LiteralString = (
 #: What a closing was is seen in one walk through the case's facts: `again` is the next
 #: reopening of any kind, `rated` the first rating after it.
 _CLOSED: LiteralString = (
-    "select f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area, array_remove(array['closed',"
+    "select f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area, array_remove(array['closed',"
     "  coalesce(f.says->>'outcome', f.sets->>'outcome', (select g.sets->>'outcome' from facts g"
     "   where g.case_id = f.case_id and g.seq <= f.seq and g.sets ? 'outcome' order by g.seq desc limit 1), 'no_outcome'),"
     "  case when f.rule like 'import:%%' then 'brought' end,"
@@ -137,13 +138,13 @@ _CLOSED: LiteralString = (
     "  from facts n where n.case_id = f.case_id) w"
     " where f.kind = 'case:closed' and" + _IN +
     " union all"
-    " select f.case_id, f.seq, f.at," + _UNIT + ", c.area, array['reopened']"
+    " select f.case_id, f.seq, f.at," + UNIT_THEN + ", c.area, array['reopened']"
     " from facts f join cases c on c.id = f.case_id"
     " where f.kind = 'case:reopened' and f.sets->>'stage' = 'filed' and" + _IN
 )  # fmt: skip
 
 _DISPATCHED: LiteralString = (
-    "select f.case_id, f.seq, f.at, coalesce((n.says->>'unit')::bigint," + _UNIT + ") as unit, c.area,"
+    "select f.case_id, f.seq, f.at, coalesce((n.says->>'unit')::bigint," + UNIT_THEN + ") as unit, c.area,"
     " array_remove(array['dispatched',"
     "  case when f.rule = 'handle_first' then 'fallback' end,"
     "  case when n.back then 'returned' end, n.says->>'cause',"
@@ -159,14 +160,14 @@ _DISPATCHED: LiteralString = (
 _RATED: LiteralString = (
     "select case_id, seq, at, unit, area, array_remove(array['answered_solved',"
     "  case when said = 'true' then 'said_solved' end], null) as marks from ("
-    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area,"
+    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area,"
     "   coalesce(f.says->>'solved', f.sets->>'solved') as said from facts f join cases c on c.id = f.case_id"
     "   where f.kind = 'case:rated' and coalesce(f.says->>'solved', f.sets->>'solved') is not null and" + _IN +
     "   order by f.case_id, f.seq desc) a"
     " union all"
     " select case_id, seq, at, unit, area, array_remove(array['answered_satisfied',"
     "  case when said::int >= %(satisfied)s then 'said_satisfied' end], null) from ("
-    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area,"
+    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area,"
     "   coalesce(f.says->>'satisfied', f.sets->>'satisfied') as said from facts f join cases c on c.id = f.case_id"
     "   where f.kind = 'case:rated' and coalesce(f.says->>'satisfied', f.sets->>'satisfied') is not null and" + _IN +
     "   order by f.case_id, f.seq desc) b"

@@ -21,6 +21,7 @@ from zhongshu.web import headers, problems
 from zhongshu.web.api import (
     assets,
     briefings,
+    burden,
     campaigns,
     cases,
     casework,
@@ -47,6 +48,7 @@ from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import briefings as briefing_pages
+from zhongshu.web.pages import burden as burden_pages
 from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
@@ -103,7 +105,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
         same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, snapshots, formulas,
-        briefings,
+        briefings, burden,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -116,6 +118,7 @@ def create_app(hub: Hub) -> FastAPI:
         mirror,
         snapshot_pages,
         briefing_pages,
+        burden_pages,
         field_pages,
         same_pages,
         wall,

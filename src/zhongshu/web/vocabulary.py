@@ -421,6 +421,18 @@ LATER: Mapping[str, str] = {
     "case:absorbed": N_("took in another"), "case:released": N_("let another go"),
     "procedure:moved": N_("a procedure went on"),
 }  # fmt: skip
+LOADS: Mapping[str, str] = {
+    "worked": N_("Cases worked on"), "act": N_("Acts by hand"), "form": N_("Forms filled in"),
+    "field": N_("Fields filled in"), "asked_again": N_("Asked for again"),
+    "came_back": N_("Sent back"), "moved": N_("Dispatches"), "in_vain": N_("Sent in vain"),
+}  # fmt: skip
+#: What is filled in with an act.
+FILLED: Mapping[str, str] = {
+    "reason": N_("Reason"), "note": N_("Note"), "clause": N_("Clause"), "cause": N_("Cause"),
+    "outcome": N_("Outcome"), "result": N_("Result"), "plan": N_("Plan"), "owner": N_("Owner"),
+    "next_step": N_("Next step"), "until": N_("Until"), "review_at": N_("Review on"),
+    "limit": N_("Limit"), "rating": N_("Rating"),
+}  # fmt: skip
 SECTIONS: Mapping[str, str] = {
     "overview": N_("Overview"), "categories": N_("What was reported most"),
     "overdue": N_("Overdue and on hold"), "repeats": N_("Come again, reopened, done anew"),
@@ -453,5 +465,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
-    "tier": TIERS, "snapshot_flaw": SNAPSHOT_FLAWS, "later": LATER, "section": SECTIONS, "mark": {**MARKS, **LEFT_OUT},
+    "tier": TIERS, "snapshot_flaw": SNAPSHOT_FLAWS, "later": LATER,
+    "section": SECTIONS, "load": LOADS, "field": FILLED, "mark": {**MARKS, **LEFT_OUT},
 }  # fmt: skip

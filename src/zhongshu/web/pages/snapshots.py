@@ -60,6 +60,9 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
         later = snapshots.since_then(tx, city, found, at=hub.clock())
     said = read(found.document)
     whole = next(row for row in said.rows if row.of == "whole")
+    kinds = list(dict.fromkeys(row.of for row in said.rows if row.of != "whole"))
+    asked = request.query_params.get("of", "")
+    shown = asked if asked in kinds else next(iter(kinds), "")
     return page(
         request, "snapshot.html",
         {
@@ -67,9 +70,11 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
             "later": [d for d in later if d.row.of == "whole"],
             "later_parts": [d for d in later if d.row.of != "whole"], "by_code": BY_CODE,
             "behind": lambda row, code, part, reason="": api.behind(said, row, code, part, reason),
-            "parts": [row for row in said.rows if row.of != "whole" and row.figures],
+            "parts": [row for row in said.rows if row.of == shown and row.figures],
+            "order": [c for c in BY_CODE if c in said.formulas] + sorted(set(said.formulas) - set(BY_CODE)),
+            "kinds": kinds, "kind": shown,
             "level": {level.kind: level.name for level in city.levels},
-            "shown": mirror.MATRIX,
+            "matrix": mirror.MATRIX,
         },
     )  # fmt: skip
 
