@@ -104,7 +104,7 @@ def _said(
 def _rate(told: Told, code: str) -> dict[str, Number]:
     return {
         "n": told.number(code), "d": told.number(code, Part.DENOMINATOR),
-        "rate": Number(text=f"{told.whole[code].percent or '—'} %"),
+        "rate": Number(text=f"{told.whole[code].percent} %" if told.whole[code].percent else "—"),
     }  # fmt: skip
 
 
