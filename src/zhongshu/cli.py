@@ -48,6 +48,7 @@ measures = typer.Typer(no_args_is_help=True, help="Measure the hub's rules on a 
 app.add_typer(measures, name="measure")
 app.command("verify")(proofs.verify)
 app.add_typer(proofs.lots, name="lottery")
+app.add_typer(proofs.frozen, name="frozen")
 
 
 @app.command()

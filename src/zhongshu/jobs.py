@@ -1,5 +1,6 @@
 """Work that nobody waits for: deadlines that pass, people to be told, what has had its time,
-rule proposals that are run over a past or whose day has come, lots that are drawn.
+rule proposals that are run over a past or whose day has come, lots that are drawn, months
+that are over and frozen.
 
 Plain loops on the hub's own database. What goes out has a loop for each medium, so that a
 broken one holds up no other, and its queue is the table of messages (docs/decisions/0020).
@@ -32,6 +33,7 @@ from zhongshu.flow import (
     proceedings,
     proposals,
     sending,
+    snapshots,
     waiting,
     whatif,
 )
@@ -54,6 +56,8 @@ SENDING_EVERY_S = 1.0
 #: Whoever hands parcels over, and says of each what came of it; those it says nothing of it has
 #: not tried.
 Carry = Callable[[Sequence[Parcel]], Iterable[Delivery]]
+#: A month ends once in a month; asking often only makes a hub that was away catch up soon.
+FREEZING_EVERY_S = 600.0
 
 
 def run(
@@ -76,6 +80,7 @@ def run(
         (RUNS_EVERY_S, lambda: runs(db, city, clock)),
         (DAYS_EVERY_S, lambda: _days(db, city, clock)),
         (LOTTERY_EVERY_S, lambda: lots(db, city, key, clock)),
+        (FREEZING_EVERY_S, lambda: months(db, city, clock)),
     ]
     if out is not None:
         loops += [
@@ -227,3 +232,13 @@ def lots(db: Database, city: Callable[[], City], key: bytes, clock: Callable[[],
     while more:
         with db.transaction() as tx:
             more = lottery.draw(tx, city(), key=key, at=clock()) is not None
+
+
+def months(db: Database, city: Callable[[], City], clock: Callable[[], datetime]) -> None:
+    """Freeze every month that is over and not frozen yet, each in its own transaction."""
+    while True:
+        with db.transaction() as tx:
+            month = snapshots.due(tx, city(), at=clock())
+            if month is None:
+                return
+            snapshots.freeze(tx, city(), month, by=None, at=clock())

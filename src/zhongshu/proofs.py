@@ -1,4 +1,4 @@
-"""Commands that work out again what the hub says: its ledger, and its lots."""
+"""Commands that work out again what the hub says: its ledger, its lots, its frozen figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from zhongshu.core.lottery import ROUNDS
-from zhongshu.flow import lottery
+from zhongshu.flow import briefings, lottery, snapshots
+from zhongshu.flow.city import load
 from zhongshu.flow.verify import ledger
+from zhongshu.store import briefings as briefing_store
+from zhongshu.store import snapshots as snapshot_store
 from zhongshu.terminal import bar, database, out, refusals
 
 lots = typer.Typer(no_args_is_help=True, help="The lottery of rechecks.")
+frozen = typer.Typer(no_args_is_help=True, help="Frozen snapshots and briefings.")
 
 
 def verify() -> None:
@@ -52,3 +56,38 @@ def verify_lottery(
     if any(one.flaws for one in proofs):
         raise typer.Exit(1)
     out.print("[green]✓[/green] nothing is wrong with it")
+
+
+@frozen.command("verify")
+def verify_frozen() -> None:
+    """Hash every frozen document again, count every snapshot again from the ledger up to its
+    position, and say whatever does not come out.
+    """
+    wrong = False
+    with refusals(), database() as db:
+        before: int | None = None
+        while True:
+            with db.transaction() as tx:
+                some = snapshot_store.latest(tx, before=before, limit=20)
+            if not some:
+                break
+            for one in some:
+                with db.transaction() as tx:
+                    flaws, _ = snapshots.checked(tx, load(tx), one)
+                out.print(f"snapshot {one.id}: {one.period.start:%Y-%m-%d %H:%M} to {one.period.until:%Y-%m-%d %H:%M}, sha256 {one.sha256.hex()}")  # fmt: skip
+                for flaw in flaws:
+                    wrong = True
+                    out.print(f"  [red]✕ {flaw.replace('_', ' ')}[/red]")
+            before = some[-1].id
+        with db.transaction() as tx:
+            written = briefing_store.latest(tx, limit=100_000)
+        for each in written:
+            found = briefings.checked(each)
+            if found is not None:
+                out.print(f"briefing {each.id}: from snapshot {found.snapshot}")
+                if not found.hash_right:
+                    wrong = True
+                    out.print("  [red]✕ hash wrong[/red]")
+    if wrong:
+        raise typer.Exit(1)
+    out.print("[green]✓[/green] every hash is right, and every figure comes out again")

@@ -6,7 +6,7 @@ one and notes what happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,13 +35,14 @@ class Round:
 
 
 def found(
-    facts: Iterable[Sequence[Fact]], procedures: Iterable[Procedure], period: Period
-) -> Found:
-    """Return every item of the period."""
+    facts: Iterable[Sequence[Fact]], procedures: Iterable[Procedure], period: Period,
+    layers: Mapping[int, str],
+) -> Found:  # fmt: skip
+    """Return every item of the period; ``layers`` are those of the categories."""
     out: Found = {family: [] for family in Family}
     by_case = {each[0].case: list(each) for each in facts}
     for case_id, each in by_case.items():
-        _Reader(fold(case_id, each), each, period, out).read()
+        _Reader(fold(case_id, each), each, period, out, layers).read()
     for one in procedures:
         if one.kind == "recheck" and one.ended_at and _in(one.ended_at, period):
             marks = {"rechecked", one.state} | ({"by_lot"} if "lottery" in one.said else set())
@@ -52,8 +53,11 @@ def found(
 
 
 class _Reader:
-    def __init__(self, case: Case, facts: list[Fact], period: Period, out: Found) -> None:
+    def __init__(
+        self, case: Case, facts: list[Fact], period: Period, out: Found, layers: Mapping[int, str]
+    ) -> None:
         self.case, self.facts, self.period, self.out = case, facts, period, out
+        self.layer = layers.get(case.category or 0, "")
         self.rounds = [Round()]
         for fact in facts:
             if fact.kind is Kind.REOPENED:
@@ -90,12 +94,34 @@ class _Reader:
             return
         marks = {"received"}
         marks |= {"merged"} if case.stage is Stage.MERGED else set()
-        if case.filed_at and case.filed_at < self.period.until and case.stage is not Stage.REJECTED:
-            marks.add("filed")
+        filed = (
+            case.filed_at and case.filed_at < self.period.until and case.stage is not Stage.REJECTED
+        )
+        marks |= {"filed"} if filed else set()
+        if case.channel == "field":
+            marks |= {"patrolled"} | ({"patrol_valid"} if filed else set())
+        if filed and self.layer in ("component", "event"):
+            marks |= {"patrollable"} | (
+                set() if case.channel in ("field", "sensor") else {"missed"}
+            )
+        marks |= self.answered()
         marks |= {"repeat"} if case.repeat_of else set()
         marks |= {"self_found"} if case.channel in ("field", "sensor") else set()
         unit = case.unit or case.returned_by
         self.out[Family.RECEIVED].append(_item(case, 0, case.reported_at, unit, marks))
+
+    def answered(self) -> set[str]:
+        """Filed, or turned away with a reason: the first time either happened."""
+        if not _clock(self.facts[0], "accept"):
+            return {"unclocked"}
+        at_once = self.facts[0].sets.get("stage") == "filed"  # by its category, with the report
+        later = (f for f in self.facts if f.kind in (Kind.FILED, Kind.REJECTED))
+        first = self.facts[0] if at_once else next(later, None)
+        if first is None or first.at >= self.period.until:
+            return set()
+        clock = _clock(first, "accept")
+        in_time = clock and clock["state"] == "stopped" and clock.get("left_s", 0) >= 0
+        return {"answered_in_time"} if in_time else set()
 
     def due(self, one: Round, *, current: bool) -> None:
         """A round closed and reopened stands as its facts left it; the one under way as the
@@ -128,14 +154,22 @@ class _Reader:
         marks = {"due"} | ({out} if out else set())
         if done and done < until:
             marks |= {"handled"} | ({"handled_in_time"} if done <= due else set())
+        if due < until and not (done and done < until):
+            marks.add("late_open")
         if closed and closed < until:
             marks |= {"closed"} | ({"closed_in_time"} if done and done <= due else set())
         self.out[Family.DUE].append(_item(case, seq, due, unit, marks))
 
     def handled(self, fact: Fact, before: list[Fact], by_then: list[Fact]) -> None:
-        checks = [f.kind for f in by_then if f.kind in (Kind.PASSED, Kind.FAILED)]
+        done = [f for f in by_then if f.kind in (Kind.PASSED, Kind.FAILED)]
+        checks = [f.kind for f in done]
         marks = {"handled", "checked" if checks else "unchecked"}
         marks |= {"reworked"} if checks[:1] == [Kind.FAILED] else set()
+        limit = _clock(fact, "check")
+        marks |= set() if limit and limit["state"] == "running" else {"unclocked"}
+        clock = _clock(done[0], "check") if done else None
+        if clock and clock["state"] == "stopped" and clock.get("left_s", 0) >= 0:
+            marks.add("checked_in_time")
         self.add(Family.HANDLED, fact, before, marks)
 
     def closed(
@@ -192,6 +226,11 @@ def _item(case: Case, seq: int, at: datetime, unit: Any, marks: set[str]) -> Ite
 def _unit(before: Sequence[Fact]) -> Any:
     said = [f.sets["unit"] for f in before if f.sets.get("unit") is not None]
     return said[-1] if said else None
+
+
+def _clock(fact: Fact, kind: str) -> Any:
+    """A clock as a fact left it; None where it says nothing of it."""
+    return next((c for c in fact.sets.get("clocks", ()) if c["kind"] == kind), None)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -50,7 +50,7 @@ READABLE = {
     "accounts",
     "same_rules", "answers", "patrols",
     "campaigns", "campaign_cases", "condition_limits", "proposals", "proposal_runs",
-    "lotteries", "replies", "view_pins",
+    "lotteries", "replies", "view_pins", "snapshots", "briefings",
 }  # fmt: skip
 #: And those they may not touch at all.
 CLOSED = {

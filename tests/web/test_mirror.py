@@ -281,3 +281,26 @@ def test_a_city_chooses_among_what_there_is(tx: Tx, name: str, text: str, refusa
     setup.choose(tx, name, text)
     city = load(tx)
     assert (city.said.get("photo_rule"), city.photo_metres, lottery.shares(city)[30]) != (None, 100, lottery.ROUNDS[30])  # fmt: skip
+
+
+# ── the formula library, for anybody ─────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_formula_has_a_page_with_its_example_worked_out(client: TestClient, lang: str) -> None:  # fmt: skip
+    del client.headers["authorization"]
+    published = {one["code"]: one for one in got(client, "/api/v1/formulas")}
+    assert set(published) == {one.code for one in INDICATORS}
+    for one in INDICATORS:
+        page = client.get(f"/mirror/formula/{one.code}", headers={"accept-language": lang}).text
+        vector = published[one.code]["vector"]
+        below = sum(
+            row["count"] for row in vector["items"]
+            if published[one.code]["among"] in row["marks"] and not set(published[one.code]["without"]) & set(row["marks"])
+        )  # fmt: skip
+        assert below == vector["denominator"]  # by the published words alone
+        assert f"{vector['numerator']} ÷ {below:,} = {vector['percent']} %" in page, one.code
+        assert "✕" not in page
+        assert (one.formula.zh if lang == "zh" else one.formula.en).split("÷")[0] in page
+    assert client.get("/mirror/formula/speed").status_code == 404
+    assert client.get("/mirror/formula").status_code == 200

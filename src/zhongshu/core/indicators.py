@@ -19,6 +19,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from zhongshu.core.facts import Position
 from zhongshu.core.values import AreaId, CaseId, Name, UnitId
 
 
@@ -41,12 +42,20 @@ class Mark(StrEnum):
     FILED = "filed"
     REPEAT = "repeat"
     SELF_FOUND = "self_found"
+    ANSWERED_IN_TIME = "answered_in_time"
+    UNCLOCKED = "unclocked"
+    PATROLLED = "patrolled"
+    PATROL_VALID = "patrol_valid"
+    PATROLLABLE = "patrollable"
+    MISSED = "missed"
     DUE = "due"
+    LATE_OPEN = "late_open"
     HANDLED = "handled"
     HANDLED_IN_TIME = "handled_in_time"
     CLOSED = "closed"
     CLOSED_IN_TIME = "closed_in_time"
     CHECKED = "checked"
+    CHECKED_IN_TIME = "checked_in_time"
     REWORKED = "reworked"
     UNCHECKED = "unchecked"
     FIRST_TIME = "first_time"
@@ -112,6 +121,16 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """How much of the ledger is counted: what stands up to a position, and of that what
+    happened before a moment (None: all of it).
+    """
+
+    upto: Position | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """Something that happened to a case, or fell due, in a period.
 
@@ -154,6 +173,8 @@ class Indicator:
     formula: Name
     source: str
     sample: bool = False
+    #: Moves on whenever the formula means something else; figures of two versions are not compared.
+    version: int = 1
 
     def wanted(
         self, part: Part, reason: Mark | None = None
@@ -230,6 +251,12 @@ INDICATORS: tuple[Indicator, ...] = (
                      "cases reported in the period and filed ÷ cases reported in it; a merged case counts once, where it goes on"),
     ),
     Indicator(
+        code="answered_in_time", name=Name("响应率", "Answered in time"), group=Group.COURSE, family=Family.RECEIVED,
+        of=Mark.ANSWERED_IN_TIME, among=Mark.RECEIVED, without=(Mark.MERGED, Mark.UNCLOCKED), source="三率",
+        formula=Name("受理时限内立案或说明理由不予受理的案件 ÷ 期内接收的案件；没有受理时限的不计",
+                     "cases filed, or turned away with a reason, within the limit for acceptance ÷ cases reported in the period; without those that had no such limit"),
+    ),
+    Indicator(
         code="closing", name=Name("结案率", "Closed"), group=Group.COURSE, family=Family.DUE,
         of=Mark.CLOSED, among=Mark.DUE, without=_LEFT_OUT, source=f"{_CITY}; 金华 Jinhua: − 缓办",
         formula=Name("期末前已结案 ÷ 期内到期的应办案件（每一轮办理计一次；缓办、申诉豁免等不计）",
@@ -252,6 +279,11 @@ INDICATORS: tuple[Indicator, ...] = (
         formula=Name("时限内处置 ÷ 期内到期的应办案件", "handled before the deadline ÷ work whose deadline lies in the period"),
     ),
     Indicator(
+        code="overdue", name=Name("超时未处置率", "Overdue at the end"), group=Group.COURSE, family=Family.DUE,
+        of=Mark.LATE_OPEN, among=Mark.DUE, without=_LEFT_OUT, source=_OURS,
+        formula=Name("期末仍未处置的到期案件 ÷ 期内到期的应办案件", "work past its deadline and not handled by the end of the period ÷ work whose deadline lies in it"),
+    ),
+    Indicator(
         code="accurate", name=Name("准确派遣率", "Dispatched right"), group=Group.COURSE, family=Family.DISPATCHED,
         of=Mark.ACCURATE, among=Mark.DISPATCHED, without=(Mark.FALLBACK,), source=_CITY,
         formula=Name("未因派错而退回的派遣 ÷ 期内派遣；先办后议的兜底派遣不计",
@@ -268,9 +300,26 @@ INDICATORS: tuple[Indicator, ...] = (
         formula=Name("期末前已核查 ÷ 期内处置完成提交核查", "checked by the end of the period ÷ handlings reported in it"),
     ),
     Indicator(
+        code="check_in_time", name=Name("按时核查率", "Checked in time"), group=Group.COURSE, family=Family.HANDLED,
+        of=Mark.CHECKED_IN_TIME, among=Mark.HANDLED, without=(Mark.UNCLOCKED,), source=_CITY,
+        formula=Name("核查时限内完成核查 ÷ 期内处置完成提交核查；没有核查时限的不计",
+                     "checked within the limit for the check ÷ handlings reported in the period; without those that had no such limit"),
+    ),
+    Indicator(
         code="self_found", name=Name("主动发现率", "Found by the city itself"), group=Group.COURSE, family=Family.RECEIVED,
         of=Mark.SELF_FOUND, among=Mark.RECEIVED, without=(Mark.MERGED,), source=_CITY,
         formula=Name("巡查和传感器发现的案件 ÷ 期内接收的案件", "cases found by patrols and sensors ÷ cases reported in the period"),
+    ),
+    Indicator(
+        code="patrol_valid", name=Name("有效上报率", "Patrol reports that hold"), group=Group.COURSE, family=Family.RECEIVED,
+        of=Mark.PATROL_VALID, among=Mark.PATROLLED, without=(Mark.MERGED,), source=_CITY,
+        formula=Name("巡查上报并立案的案件 ÷ 期内巡查上报的案件", "cases reported by patrols and filed ÷ cases reported by patrols in the period"),
+    ),
+    Indicator(
+        code="missed", name=Name("漏报率", "Missed by patrols"), group=Group.COURSE, family=Family.RECEIVED,
+        of=Mark.MISSED, among=Mark.PATROLLABLE, without=(Mark.MERGED,), source=_CITY,
+        formula=Name("由他人（群众、热线等）上报的部件、事件 ÷ 期内立案的部件、事件（他人上报 + 巡查和传感器发现）",
+                     "components and events that others reported (residents, the hotline…) ÷ components and events filed of the period (those and what patrols and sensors found)"),
     ),
     Indicator(
         code="rework", name=Name("返工率", "Reworked"), group=Group.HONESTY, family=Family.HANDLED,

@@ -95,6 +95,58 @@ def look(tx: Tx, city: City, sight: Sight, period: Period, scope: Scope, *, with
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One indicator of one area (None: what lies in none of the level) over some periods."""
+
+    area: Area | None
+    points: Figures
+
+    @property
+    def change(self) -> float | None:
+        """How many points the last period is above the one before; None: not to be compared."""
+        last, before = self.points[-1].rate, self.points[-2].rate
+        return None if last is None or before is None else 100 * (last - before)
+
+
+def whole(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Figures:
+    """Return every indicator of what is in sight."""
+    tallies = {family: store.tallies(tx, sight, family, period, scope) for family in Family}
+    return [measure(indicator, tallies[indicator.family]) for indicator in INDICATORS]
+
+
+def months(now: datetime, *, count: int = 12) -> list[Period]:
+    """Return the last months (in the city's own time), the one under way up to now."""
+    found = [this_month(now)]
+    while len(found) < count:
+        found.insert(0, last_month(found[0].start))
+    return found
+
+
+def series(
+    tx: Tx, city: City, sight: Sight, indicator: Indicator, periods: Sequence[Period], scope: Scope, *,
+    within: Area | None,
+) -> tuple[str, list[Series]]:  # fmt: skip
+    """Return an indicator period by period for each part of an area (or of the city), in the
+    order of their codes, and which level those are of.
+    """
+    level, rows = parts(city, within)
+    by_period = [store.tallies(tx, sight, indicator.family, one, scope) for one in periods]
+    home = {
+        a.id: above.id for a in city.tree for above in city.tree.chain(a.id) if above.kind == level
+    }
+    found: list[Series] = []
+    for area in (*rows, None):
+        wanted = area.id if area is not None else None
+        points = [
+            measure(indicator, [t for t in each if (home.get(t.area) if t.area is not None else None) == wanted])
+            for each in by_period
+        ]  # fmt: skip
+        if area is not None or any(p.denominator or p.numerator for p in points):
+            found.append(Series(area=area, points=points))
+    return level, found
+
+
 def behind(
     tx: Tx, sight: Sight, period: Period, scope: Scope, indicator: Indicator, part: Part, *,
     reason: Mark | None = None, also: str = "", after: Key | None = None, limit: int = 200,

@@ -161,3 +161,16 @@ def _fact(
 
 def _read(*, tx: int, id: int, **row: Any) -> Read:
     return Read(Position(tx, id), _fact(**row))
+
+
+def since(tx: Tx, after: Position, cases: Sequence[CaseId]) -> dict[CaseId, list[Fact]]:
+    """Return what was written about some cases after a position, each in order."""
+    found: dict[CaseId, list[Fact]] = {}
+    cursor = tx.cursor(row_factory=kwargs_row(_fact))
+    for fact in cursor.execute(
+        f"select {_COLUMNS} from facts where case_id = any(%s) and (tx, id) > (%s::text::xid8, %s)"
+        " order by case_id, seq",
+        (list(cases), str(after.tx), after.id),
+    ):
+        found.setdefault(fact.case, []).append(fact)
+    return found

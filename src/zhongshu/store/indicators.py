@@ -23,6 +23,7 @@ from zhongshu.core.indicators import (
     WRONG_DISPATCH,
     Family,
     Item,
+    Known,
     Period,
     Tally,
 )
@@ -30,13 +31,14 @@ from zhongshu.core.values import AreaId, CategoryId, UnitId
 from zhongshu.store.cases import matching
 from zhongshu.store.db import Tx
 from zhongshu.store.facts import STANDS
+from zhongshu.store.known import as_known
 
 # Within a case the kind is compared as `kind || ''`: a case has few facts, found by its
 # identity, and a planner that has no figures yet must not take the index on kinds for them.
 
 #: The unit that had the case when a fact `f` was written: most say it, for older ones it is
 #: looked for.
-_UNIT: LiteralString = (
+UNIT_THEN: LiteralString = (
     " coalesce(f.says->>'unit', f.sets->>'unit', (select g.sets->>'unit' from facts g"
     "  where g.case_id = f.case_id and g.seq <= f.seq and g.sets->>'unit' is not null"
     "  order by g.seq desc limit 1))::bigint"
@@ -49,8 +51,21 @@ _RECEIVED: LiteralString = (
     "  case when c.stage = 'merged' then 'merged' end,"
     "  case when c.filed_at < %(until)s and c.stage <> 'rejected' then 'filed' end,"
     "  case when c.repeat_of is not null then 'repeat' end,"
-    "  case when c.channel in ('field', 'sensor') then 'self_found' end], null) as marks"
-    " from cases c where c.reported_at >= %(start)s and c.reported_at < %(until)s and {chosen}"
+    "  case when c.channel in ('field', 'sensor') then 'self_found' end,"
+    "  case when c.channel = 'field' then 'patrolled' end,"
+    "  case when c.channel = 'field' and c.filed_at < %(until)s and c.stage <> 'rejected' then 'patrol_valid' end,"
+    "  case when w.layer in ('component', 'event') and c.filed_at < %(until)s and c.stage <> 'rejected' then 'patrollable' end,"
+    "  case when w.layer in ('component', 'event') and c.filed_at < %(until)s and c.stage <> 'rejected'"
+    "   and c.channel not in ('field', 'sensor') then 'missed' end,"
+    "  case when coalesce(b.sets->'clocks' @> '[{{\"kind\": \"accept\"}}]', false) then null else 'unclocked' end,"
+    '  case when a.at < %(until)s and jsonb_path_exists(a.sets, \'$.clocks[*] ? (@.kind == "accept"'
+    "   && @.state == \"stopped\" && !(@.left_s < 0))') then 'answered_in_time' end], null) as marks"
+    " from cases c left join categories w on w.id = c.category"
+    " left join facts b on b.case_id = c.id and b.seq = 1"
+    " left join lateral (select f.at, f.sets from facts f where f.case_id = c.id"
+    "  and (f.kind || '' in ('case:filed', 'case:rejected') or (f.seq = 1 and f.sets->>'stage' = 'filed'))"
+    "  order by f.seq limit 1) a on true"
+    " where c.reported_at >= %(start)s and c.reported_at < %(until)s and {chosen}"
 )
 
 #: The round a case is in, those that rest without a deadline, and the rounds that were
@@ -89,16 +104,19 @@ _DUE: LiteralString = (
     " select case_id, seq, due_at as at, unit, area, array_remove(array['due', out,"
     "  case when coalesce(handled_at, closed_at) < %(until)s then 'handled' end,"
     "  case when coalesce(handled_at, closed_at) < %(until)s and coalesce(handled_at, closed_at) <= due_at then 'handled_in_time' end,"
+    "  case when due_at < %(until)s and (coalesce(handled_at, closed_at) < %(until)s) is not true then 'late_open' end,"
     "  case when closed_at < %(until)s then 'closed' end,"
     "  case when closed_at < %(until)s and coalesce(handled_at, closed_at) <= due_at then 'closed_in_time' end], null) as marks"
     " from round"
 )
 
 _HANDLED: LiteralString = (
-    "select f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area, array_remove(array['handled',"
+    "select f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area, array_remove(array['handled',"
     "  case when n.kind is null then 'unchecked' else 'checked' end,"
-    "  case when n.kind = 'case:failed' then 'reworked' end], null) as marks"
-    " from facts f join cases c on c.id = f.case_id left join lateral (select n.kind from facts n"
+    "  case when n.kind = 'case:failed' then 'reworked' end,"
+    '  case when not coalesce(f.sets->\'clocks\' @> \'[{{"kind": "check", "state": "running"}}]\', false) then \'unclocked\' end,'
+    "  case when jsonb_path_exists(n.sets, '$.clocks[*] ? (@.kind == \"check\" && @.state == \"stopped\" && !(@.left_s < 0))') then 'checked_in_time' end], null) as marks"
+    " from facts f join cases c on c.id = f.case_id left join lateral (select n.kind, n.sets from facts n"
     "  where n.case_id = f.case_id and n.seq > f.seq and n.kind in ('case:passed', 'case:failed')"
     "  and n.at < %(until)s order by n.seq limit 1) n on true"
     " where f.kind = 'case:handled' and" + _IN
@@ -107,7 +125,7 @@ _HANDLED: LiteralString = (
 #: What a closing was is seen in one walk through the case's facts: `again` is the next
 #: reopening of any kind, `rated` the first rating after it.
 _CLOSED: LiteralString = (
-    "select f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area, array_remove(array['closed',"
+    "select f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area, array_remove(array['closed',"
     "  coalesce(f.says->>'outcome', f.sets->>'outcome', (select g.sets->>'outcome' from facts g"
     "   where g.case_id = f.case_id and g.seq <= f.seq and g.sets ? 'outcome' order by g.seq desc limit 1), 'no_outcome'),"
     "  case when f.rule like 'import:%%' then 'brought' end,"
@@ -121,13 +139,13 @@ _CLOSED: LiteralString = (
     "  from facts n where n.case_id = f.case_id) w"
     " where f.kind = 'case:closed' and" + _IN +
     " union all"
-    " select f.case_id, f.seq, f.at," + _UNIT + ", c.area, array['reopened']"
+    " select f.case_id, f.seq, f.at," + UNIT_THEN + ", c.area, array['reopened']"
     " from facts f join cases c on c.id = f.case_id"
     " where f.kind = 'case:reopened' and f.sets->>'stage' = 'filed' and" + _IN
 )  # fmt: skip
 
 _DISPATCHED: LiteralString = (
-    "select f.case_id, f.seq, f.at, coalesce((n.says->>'unit')::bigint," + _UNIT + ") as unit, c.area,"
+    "select f.case_id, f.seq, f.at, coalesce((n.says->>'unit')::bigint," + UNIT_THEN + ") as unit, c.area,"
     " array_remove(array['dispatched',"
     "  case when f.rule = 'handle_first' then 'fallback' end,"
     "  case when n.back then 'returned' end, n.says->>'cause',"
@@ -143,14 +161,14 @@ _DISPATCHED: LiteralString = (
 _RATED: LiteralString = (
     "select case_id, seq, at, unit, area, array_remove(array['answered_solved',"
     "  case when said = 'true' then 'said_solved' end], null) as marks from ("
-    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area,"
+    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area,"
     "   coalesce(f.says->>'solved', f.sets->>'solved') as said from facts f join cases c on c.id = f.case_id"
     "   where f.kind = 'case:rated' and coalesce(f.says->>'solved', f.sets->>'solved') is not null and" + _IN +
     "   order by f.case_id, f.seq desc) a"
     " union all"
     " select case_id, seq, at, unit, area, array_remove(array['answered_satisfied',"
     "  case when said::int >= %(satisfied)s then 'said_satisfied' end], null) from ("
-    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + _UNIT + " as unit, c.area,"
+    "  select distinct on (f.case_id) f.case_id, f.seq, f.at," + UNIT_THEN + " as unit, c.area,"
     "   coalesce(f.says->>'satisfied', f.sets->>'satisfied') as said from facts f join cases c on c.id = f.case_id"
     "   where f.kind = 'case:rated' and coalesce(f.says->>'satisfied', f.sets->>'satisfied') is not null and" + _IN +
     "   order by f.case_id, f.seq desc) b"
@@ -177,12 +195,13 @@ ITEMS: Mapping[Family, LiteralString] = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Of which items: in a subtree of areas (or outside of some), of some units (None among
-    them: of none).
+    them: of none); ``known``: as the ledger stood then, not as it stands.
     """
 
     cases: Filter = field(default_factory=Filter)
     units: frozenset[UnitId | None] | None = None
     outside: frozenset[AreaId] | None = None
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,15 +239,39 @@ def tallies(tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope) 
     """Return how many items of a family in sight have which marks, by unit and area."""
     query, values = _items(sight, family, period, scope)
     found = tx.execute(
-        sql.SQL(
-            "select unit, area, marks, count(*) from ({}) item where {} group by unit, area, marks"
-        ).format(query, _narrowed(scope, values)),
-        values,
+        *as_known(
+            scope.known,
+            sql.SQL(
+                "select unit, area, marks, count(*) from ({}) item where {} group by unit, area, marks"
+            ).format(query, _narrowed(scope, values)),
+            values,
+        )
     )
     return [
         Tally(unit=unit, area=area, marks=frozenset(marks), count=n)
         for unit, area, marks, n in found
     ]
+
+
+def by_category(
+    tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope, *, carry: Collection[str],
+    lack: Collection[str],
+) -> dict[CategoryId | None, int]:  # fmt: skip
+    """Return how many items carry all of some marks and none of others, by category."""
+    query, values = _items(sight, family, period, scope)
+    where = _narrowed(scope, values)
+    found = tx.execute(
+        *as_known(
+            scope.known,
+            sql.SQL(
+                "select c.category, count(*) from ({}) item join cases c on c.id = item.case_id"
+                " where {} and item.marks @> %(carry)s::text[] and not item.marks && %(lack)s::text[]"
+                " group by c.category"
+            ).format(query, where),
+            values | {"carry": list(carry), "lack": list(lack)},
+        )
+    )
+    return dict(found.fetchall())
 
 
 def items(
@@ -247,16 +290,19 @@ def items(
     return (
         tx.cursor(row_factory=kwargs_row(_shown))
         .execute(
-            sql.SQL(
-                "select item.case_id, item.seq, item.at, item.unit, item.area, item.marks, c.number,"
-                " c.title, c.stage, c.category, f.says->>'reason' as reason, b.number as repeats"
-                " from ({}) item join cases c on c.id = item.case_id left join cases b on b.id = c.repeat_of"
-                " left join facts f on f.case_id = item.case_id and f.seq = item.seq and %(of_facts)s"
-                " where {} and item.marks @> %(carry)s::text[] and not item.marks && %(lack)s::text[]"
-                " order by item.at desc, item.case_id desc, item.seq desc limit %(limit)s"
-            ).format(query, where),
-            # A recheck is no fact: its number is not to be taken for one.
-            values | {"of_facts": family is not Family.RECHECKED},
+            *as_known(
+                scope.known,
+                sql.SQL(
+                    "select item.case_id, item.seq, item.at, item.unit, item.area, item.marks, c.number,"
+                    " c.title, c.stage, c.category, f.says->>'reason' as reason, b.number as repeats"
+                    " from ({}) item join cases c on c.id = item.case_id left join cases b on b.id = c.repeat_of"
+                    " left join facts f on f.case_id = item.case_id and f.seq = item.seq and %(of_facts)s"
+                    " where {} and item.marks @> %(carry)s::text[] and not item.marks && %(lack)s::text[]"
+                    " order by item.at desc, item.case_id desc, item.seq desc limit %(limit)s"
+                ).format(query, where),
+                # A recheck is no fact: its number is not to be taken for one.
+                values | {"of_facts": family is not Family.RECHECKED},
+            )
         )
         .fetchall()
     )

@@ -138,3 +138,16 @@ def latest(tx: Tx, *, before: date | None = None, limit: int = 60) -> Sequence[L
         )
         .fetchall()
     )
+
+
+def drawn_between(tx: Tx, start: datetime, until: datetime) -> tuple[int, int, int]:
+    """Return how many lotteries were drawn in a period, of how many closings, and how many
+    cases they drew.
+    """
+    row = tx.execute(
+        "select count(*), coalesce(sum(population), 0), coalesce(sum(drawn), 0) from lotteries"
+        " where drawn_at >= %s and drawn_at < %s",
+        (start, until),
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])

@@ -3,6 +3,7 @@
 -- sequences
 accounts_id_seq as bigint start 1 by 1
 areas_id_seq as bigint start 1 by 1
+briefings_id_seq as bigint start 1 by 1
 campaigns_id_seq as bigint start 1 by 1
 case_id as bigint start 1 by 1
 catalogue_terms_id_seq as bigint start 1 by 1
@@ -23,6 +24,7 @@ proposal_runs_id_seq as bigint start 1 by 1
 proposals_id_seq as bigint start 1 by 1
 replies_id_seq as bigint start 1 by 1
 report_id as bigint start 1 by 1
+snapshots_id_seq as bigint start 1 by 1
 staff_addresses_id_seq as bigint start 1 by 1
 subscriptions_id_seq as bigint start 1 by 1
 tasks_id_seq as bigint start 1 by 1
@@ -75,6 +77,20 @@ assets.tile bigint not null
 assets.changed_at timestamp with time zone not null default now()
 backdrops.kind text not null
 backdrops.shape jsonb not null
+briefings.id bigint not null identity d
+briefings.since timestamp with time zone not null
+briefings.until timestamp with time zone not null
+briefings.area bigint
+briefings.title text not null default ''::text
+briefings.texts jsonb not null default '{}'::jsonb
+briefings.made_by bigint
+briefings.made_at timestamp with time zone not null
+briefings.version integer not null default 1
+briefings.snapshot bigint
+briefings.frozen_by bigint
+briefings.frozen_at timestamp with time zone
+briefings.document text
+briefings.sha256 bytea
 calendar_days.day date not null
 calendar_days.kind text not null
 calendar_days.name text not null default ''::text
@@ -466,6 +482,15 @@ sessions.seen_at timestamp with time zone not null default now()
 sessions.ends_at timestamp with time zone not null
 settings.name text not null
 settings.value jsonb not null
+snapshots.id bigint not null identity d
+snapshots.since timestamp with time zone not null
+snapshots.until timestamp with time zone not null
+snapshots.upto_tx xid8 not null
+snapshots.upto_id bigint not null
+snapshots.frozen_at timestamp with time zone not null
+snapshots.frozen_by bigint
+snapshots.document text not null
+snapshots.sha256 bytea not null
 staff_addresses.id bigint not null identity d
 staff_addresses.account bigint not null
 staff_addresses.medium text not null
@@ -548,6 +573,14 @@ assets: assets_owner_fkey FOREIGN KEY (owner) REFERENCES units(id)
 assets: assets_pkey PRIMARY KEY (code)
 assets: assets_state_check CHECK ((state = ANY (ARRAY['good'::text, 'damaged'::text, 'lost'::text, 'abandoned'::text, 'removed'::text])))
 backdrops: backdrops_pkey PRIMARY KEY (kind)
+briefings: briefings_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
+briefings: briefings_check CHECK ((since < until))
+briefings: briefings_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES accounts(id)
+briefings: briefings_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
+briefings: briefings_pkey PRIMARY KEY (id)
+briefings: briefings_snapshot_fkey FOREIGN KEY (snapshot) REFERENCES snapshots(id)
+briefings: frozen_wholly_or_not CHECK ((((frozen_at IS NULL) = (document IS NULL)) AND ((frozen_at IS NULL) = (sha256 IS NULL)) AND ((frozen_at IS NULL) = (snapshot IS NULL))))
+briefings: the_hash_is_of_the_briefing CHECK (((document IS NULL) OR (sha256(convert_to(document, 'UTF8'::name)) = sha256)))
 calendar_days: calendar_days_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
 calendar_days: calendar_days_pkey PRIMARY KEY (day)
 campaign_cases: campaign_cases_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
@@ -721,6 +754,11 @@ same_rules: same_rules_words_check CHECK (((words >= (0)::double precision) AND 
 sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 sessions: sessions_pkey PRIMARY KEY (token_hash)
 settings: settings_pkey PRIMARY KEY (name)
+snapshots: snapshots_check CHECK (((since < until) AND (until <= frozen_at)))
+snapshots: snapshots_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES accounts(id)
+snapshots: snapshots_pkey PRIMARY KEY (id)
+snapshots: snapshots_since_until_key UNIQUE (since, until)
+snapshots: the_hash_is_of_the_document CHECK ((sha256(convert_to(document, 'UTF8'::name)) = sha256))
 staff_addresses: staff_addresses_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 staff_addresses: staff_addresses_medium_check CHECK ((medium = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text])))
 staff_addresses: staff_addresses_pkey PRIMARY KEY (id)
@@ -769,6 +807,8 @@ CREATE UNIQUE INDEX assets_pkey ON public.assets USING btree (code)
 CREATE INDEX assets_place ON public.assets USING btree (lat, lon)
 CREATE INDEX assets_tile ON public.assets USING btree (tile, category)
 CREATE UNIQUE INDEX backdrops_pkey ON public.backdrops USING btree (kind)
+CREATE INDEX briefings_latest ON public.briefings USING btree (until, id)
+CREATE UNIQUE INDEX briefings_pkey ON public.briefings USING btree (id)
 CREATE UNIQUE INDEX calendar_days_pkey ON public.calendar_days USING btree (day)
 CREATE INDEX campaign_cases_case ON public.campaign_cases USING btree (case_id)
 CREATE UNIQUE INDEX campaign_cases_pkey ON public.campaign_cases USING btree (campaign, case_id)
@@ -880,6 +920,8 @@ CREATE UNIQUE INDEX reports_source ON public.reports USING btree (source, source
 CREATE UNIQUE INDEX same_rules_pkey ON public.same_rules USING btree (category)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (token_hash)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
+CREATE UNIQUE INDEX snapshots_pkey ON public.snapshots USING btree (id)
+CREATE UNIQUE INDEX snapshots_since_until_key ON public.snapshots USING btree (since, until)
 CREATE INDEX staff_addresses_account ON public.staff_addresses USING btree (account)
 CREATE UNIQUE INDEX staff_addresses_one ON public.staff_addresses USING btree (account, medium) WHERE (medium <> 'push'::text)
 CREATE UNIQUE INDEX staff_addresses_pkey ON public.staff_addresses USING btree (id)
@@ -905,6 +947,8 @@ CREATE UNIQUE INDEX views_title ON public.views USING btree (account, title)
 -- views
 
 -- triggers (O: they fire)
+O CREATE TRIGGER briefings_stay BEFORE TRUNCATE ON public.briefings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER briefings_stay_frozen BEFORE DELETE OR UPDATE ON public.briefings FOR EACH ROW EXECUTE FUNCTION refuse_frozen_change()
 O CREATE TRIGGER catalogue_terms_are_kept BEFORE DELETE OR UPDATE ON public.catalogue_terms FOR EACH ROW EXECUTE FUNCTION refuse_term_change()
 O CREATE TRIGGER categories_in_force_are_kept BEFORE DELETE OR UPDATE ON public.categories FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
 O CREATE TRIGGER category_map_in_force_is_kept BEFORE DELETE OR UPDATE ON public.category_map FOR EACH ROW EXECUTE FUNCTION refuse_catalogue_change()
@@ -921,6 +965,8 @@ O CREATE TRIGGER lotteries_stay_all BEFORE TRUNCATE ON public.lotteries FOR EACH
 O CREATE TRIGGER nobody_rechecks_his_own_work BEFORE INSERT ON public.facts FOR EACH ROW WHEN (((new.kind = 'procedure:moved'::text) AND ((new.says ->> 'procedure'::text) = 'recheck'::text) AND ((new.says ->> 'move'::text) = ANY (ARRAY['confirm'::text, 'deny'::text, 'unable'::text])))) EXECUTE FUNCTION refuse_own_recheck()
 O CREATE TRIGGER reports_are_kept BEFORE UPDATE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_report_change()
 O CREATE TRIGGER reports_stay BEFORE DELETE ON public.reports FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER snapshots_are_kept BEFORE DELETE OR UPDATE ON public.snapshots FOR EACH ROW EXECUTE FUNCTION refuse_change()
+O CREATE TRIGGER snapshots_stay BEFORE TRUNCATE ON public.snapshots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER texts_are_kept BEFORE DELETE OR UPDATE ON public.texts FOR EACH ROW EXECUTE FUNCTION refuse_change()
 O CREATE TRIGGER texts_stay BEFORE TRUNCATE ON public.texts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 
@@ -963,6 +1009,18 @@ AS $function$
 begin
     raise exception '% is append-only: % refused', tg_table_name, tg_op
         using errcode = 'restrict_violation';
+end $function$
+
+CREATE OR REPLACE FUNCTION public.refuse_frozen_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.frozen_at is not null then
+        raise exception 'a frozen briefing is immutable: % refused', tg_op
+            using errcode = 'restrict_violation';
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
 end $function$
 
 CREATE OR REPLACE FUNCTION public.refuse_lottery_change()

@@ -35,7 +35,7 @@ grant select on
     settings, levels, areas, units, catalogues, categories, conditions, category_map,
     calendar_days, duty_rules, backdrops, assets, posts, tenures, views,
     catalogue_terms, city_facts, same_rules, campaigns, campaign_cases,
-    condition_limits, proposals, proposal_runs, lotteries, replies, view_pins
+    condition_limits, proposals, proposal_runs, lotteries, replies, view_pins, snapshots, briefings
     to zhongshu_staff, zhongshu_city;
 grant select, insert, update on answers, patrols to zhongshu_staff, zhongshu_city;
 grant select (id, login, name, lang, disabled_at) on accounts to zhongshu_staff, zhongshu_city;

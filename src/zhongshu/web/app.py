@@ -23,12 +23,15 @@ from zhongshu.web import headers, problems
 from zhongshu.web.api import (
     acts,
     assets,
+    briefings,
+    burden,
     campaigns,
     cases,
     casework,
     catalogue,
     city,
     field,
+    formulas,
     indicators,
     joint,
     lotteries,
@@ -43,12 +46,15 @@ from zhongshu.web.api import (
     reports,
     responsibility,
     same,
+    snapshots,
     views,
 )
 from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
+from zhongshu.web.pages import briefings as briefing_pages
+from zhongshu.web.pages import burden as burden_pages
 from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
@@ -78,6 +84,7 @@ from zhongshu.web.pages import replies as reply_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
+from zhongshu.web.pages import snapshots as snapshot_pages
 from zhongshu.web.pages import texts as text_pages
 from zhongshu.web.stream import Stream
 
@@ -116,7 +123,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
         catalogue, same, notices, messages, procedures, responsibility, joint, campaigns, views,
-        city, proposals, playback, replies,
+        city, proposals, snapshots, formulas, briefings, burden, playback, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -130,6 +137,9 @@ def create_app(hub: Hub) -> FastAPI:
         catalogue_pages,
         process_pages,
         mirror,
+        snapshot_pages,
+        briefing_pages,
+        burden_pages,
         field_pages,
         same_pages,
         wall,

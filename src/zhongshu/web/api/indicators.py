@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.facts import Position
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import BY_CODE, Indicator, Mark, Measured, Part, Period
+from zhongshu.core.indicators import BY_CODE, Indicator, Known, Mark, Measured, Part, Period
 from zhongshu.core.values import UnitId
 from zhongshu.flow import mirror
 from zhongshu.flow.acts import Cause
@@ -22,6 +23,7 @@ from zhongshu.store.city import Unit
 from zhongshu.store.indicators import Key, Scope, Shown
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
 from zhongshu.web.sheets import download
 
@@ -29,7 +31,7 @@ router = APIRouter(tags=["indicators"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 #: The words of a query that say of what the figures are.
-WORDS = ("from", "to", "area", "unit", "category")
+WORDS = ("from", "to", "area", "unit", "category", "known", "upto")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,9 @@ class Opened:
 def indicators(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return the indicators of a period (`from`, `to`: days, both included; this month where
     none is said), of an `area`, a `unit` with those below it, a `category`; whole, by unit and
-    by area. Each number's `cases` is where its cases are.
+    by area. Each number's `cases` is where its cases are. `known` (a moment) counts over what
+    had happened by then, `upto` (a position of the ledger, as a snapshot has it) over what
+    was written by then.
     """
     city = hub.city()
     ask = asked(request.query_params, city, now=hub.clock())
@@ -127,6 +131,60 @@ def _rows(found: mirror.Mirror, period: Period) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
+@router.get("/indicators/{code}/series")
+def series(code: str, request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
+    """Return an indicator of each part of an `area` (or of the city) for the last twelve
+    months, the one under way up to now; areas in the order of their codes.
+    """
+    found, periods, level = twelve(hub, actor, {**request.query_params, "code": code})
+    return {
+        "code": code, "level": level,
+        "periods": [{"from": one.start, "until": one.until} for one in periods],
+        "areas": [
+            {
+                "area": row.area and row.area.code, "change": row.change,
+                "points": [
+                    {"numerator": p.numerator, "denominator": p.denominator, "percent": p.percent or None}
+                    for p in row.points
+                ],
+            }
+            for row in found
+        ],
+    }  # fmt: skip
+
+
+@router.get("/indicators/{code}/series.csv")
+def series_table(code: str, request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Return the same as a table: a row for each area and month."""
+    found, periods, _ = twelve(hub, actor, {**request.query_params, "code": code})
+    rows = (
+        {
+            "area": row.area.code if row.area else "", "name": row.area.name.zh if row.area else "",
+            "from": period.start.isoformat(), "until": period.until.isoformat(),
+            "numerator": p.numerator, "denominator": p.denominator, "percent": p.percent,
+        }
+        for row in found for period, p in zip(periods, row.points, strict=True)
+    )  # fmt: skip
+    return download(f"{code}-series.csv", rows, ("area", "name", "from", "until", "numerator", "denominator", "percent"))  # fmt: skip
+
+
+def twelve(
+    hub: Hub, actor: Actor, query: Mapping[str, str]
+) -> tuple[list[mirror.Series], list[Period], str]:  # fmt: skip
+    """Return an indicator by area for the last twelve months, those months, and the level."""
+    city, now = hub.city(), hub.clock()
+    ask, what = (
+        asked({k: v for k, v in query.items() if k not in ("from", "to")}, city, now=now),
+        opened(query),
+    )
+    periods = mirror.months(now.astimezone(city.zone))
+    with hub.db.seeing(actor.sight) as tx:
+        level, found = mirror.series(
+            tx, city, actor.sight, what.indicator, periods, ask.scope, within=ask.within
+        )
+    return found, periods, level
+
+
 @router.get("/indicators/{code}/cases")
 def cases(code: str, request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return what is behind a number, the latest first: `part` is numerator, denominator or
@@ -174,9 +232,30 @@ def asked(query: Mapping[str, str], city: City, *, now: datetime) -> Asked:
         scope=Scope(
             cases=narrowed, units=_units(query, city),
             outside=mirror.covered(city, outside) if outside else None,
+            known=_known(words, city, now),
         ),
         words=words,
     )  # fmt: skip
+
+
+def shown_days(query: Mapping[str, str], period: Period, city: City) -> dict[str, str]:
+    """Return what a form shows: the days of the period, the last one included."""
+    last = (period.until - timedelta(microseconds=1)).astimezone(city.zone)
+    first = period.start.astimezone(city.zone)
+    return {**query, "from": f"{first:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
+
+
+def _known(words: Mapping[str, str], city: City, now: datetime) -> Known | None:
+    """Read how much of the ledger is to be counted; None: all of it."""
+    text = words.get("upto", "")
+    try:
+        upto = Position.parse(text) if text else None
+    except ValueError:
+        upto = Position(-1)
+    if upto is not None and not (0 <= upto.tx < 2**63 and 0 <= upto.id < 2**63):
+        raise BadField("upto", text, why="a position of the ledger, as a snapshot shows it")
+    before = wanted.moment("known", words.get("known", ""), city, now)
+    return Known(upto=upto, before=before) if upto is not None or before is not None else None
 
 
 def _units(query: Mapping[str, str], city: City) -> frozenset[UnitId | None] | None:

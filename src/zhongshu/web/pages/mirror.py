@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -10,14 +11,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.indicators import BY_CODE, Group, Part, Period
+from zhongshu.core.briefing import before
+from zhongshu.core.formulas import VECTORS, worked
+from zhongshu.core.indicators import BY_CODE, INDICATORS, Group, Measured, Part, Period
 from zhongshu.core.lottery import ROUNDS
+from zhongshu.core.procedures import ProcedureFilter
 from zhongshu.flow import lottery, mirror
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.city import City
 from zhongshu.store import lotteries as lottery_store
+from zhongshu.store import procedures
 from zhongshu.web.api import indicators as api
 from zhongshu.web.api.lotteries import day_of, round_of
+from zhongshu.web.api.snapshots import indicator_of
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.look import page
 
@@ -43,13 +49,18 @@ def figures(request: Request, hub: TheHub, actor: Reader) -> Response:
             for code in ("reopened", "repeat")
         }
         lots = lottery_store.latest(tx, limit=120)
+        past = before(local(ask.period, city))
+        then = mirror.whole(tx, actor.sight, past, ask.scope)
+        pending = procedures.count_by_kind(tx, actor.sight, ProcedureFilter())
     return page(
         request, "mirror.html",
         {
-            "found": found, "asked": _days(query, ask.period, city), "link": ask.link,
+            "found": found, "asked": api.shown_days(query, ask.period, city), "link": ask.link,
             "words": urlencode(ask.words), "latest": latest, "by_code": BY_CODE,
             "groups": [(g, [m for m in found.whole if m.indicator.group is g]) for g in Group],
-            "only": api.only, "place": api.place,
+            "then": {m.indicator.code: m for m in then}, "past": past, "pending": pending,
+            "then_words": urlencode({**ask.words, "from": past.start.isoformat(), "to": past.until.isoformat()}),
+            "change": _change, "only": api.only, "place": api.place,
             "causes": [c for c in Cause if any(c in each for each in found.causes.values())],
             "level": next((x.name for x in city.levels if x.kind == found.level), None),
             "quick": _quick(ask, now.astimezone(city.zone)), "coming": _coming(lots),
@@ -82,6 +93,54 @@ def behind(request: Request, hub: TheHub, actor: Reader) -> Response:
     )  # fmt: skip
 
 
+@router.get("/mirror/areas")
+def by_area(request: Request, hub: TheHub, actor: Reader) -> Response:
+    """Show one indicator of each area over twelve months, all on one scale, by code."""
+    query = {"code": "closing_in_time", **request.query_params}
+    city, what = hub.city(), api.opened(query)
+    found, periods, level = api.twelve(hub, actor, query)
+    rates = [p.rate for row in found for p in row.points if p.rate is not None]
+    top = min(1.0, math.ceil(10 * max(rates, default=0.1)) / 10) or 0.1
+    kept = {name: query[name] for name in ("area", "unit", "category") if query.get(name)}
+
+    def link(row: mirror.Series, n: int, part: str = "numerator") -> str:
+        of = {"area": row.area.code} if row.area else {"outside": level}
+        return urlencode(
+            {
+                **kept, **of, "from": periods[n].start.isoformat(), "to": periods[n].until.isoformat(),
+                "code": what.indicator.code, "part": part,
+            }
+        )  # fmt: skip
+
+    return page(
+        request, "mirror_areas.html",
+        {
+            "rows": found, "periods": periods, "one": what.indicator, "top": max(top, *rates) if rates else top,
+            "level": next((x.name for x in city.levels if x.kind == level), None), "link": link,
+            "indicators": INDICATORS, "asked": kept, "words": urlencode({**kept, "code": what.indicator.code}),
+            **_lists(city),
+        },
+    )  # fmt: skip
+
+
+@router.get("/mirror/formula")
+def formulas(request: Request, _: Public) -> Response:
+    """Show the formula library, for anybody."""
+    groups = [(group, [one for one in INDICATORS if one.group is group]) for group in Group]
+    return page(request, "formulas.html", {"groups": groups})
+
+
+@router.get("/mirror/formula/{code}")
+def formula(request: Request, _: Public, code: str) -> Response:
+    """Show one formula in words, with its version and its test vector worked out."""
+    indicator = indicator_of(code)
+    found, rows = worked(indicator)
+    return page(
+        request, "formula.html",
+        {"one": indicator, "found": found, "rows": rows, "vector": VECTORS[code]},
+    )  # fmt: skip
+
+
 @router.get("/lotteries")
 def lotteries(request: Request, hub: TheHub, _: Public) -> Response:
     """Show what was promised, and what was drawn."""
@@ -100,11 +159,18 @@ def one_lottery(request: Request, hub: TheHub, _: Public, day: str, after_days: 
     return page(request, "lottery.html", {"proof": found, "lot": found.lottery})
 
 
-def _days(query: dict[str, str], period: Period, city: City) -> dict[str, str]:
-    """Return what the form shows: the days of the period, the last one included."""
-    last = (period.until - timedelta(microseconds=1)).astimezone(city.zone)
-    first = period.start.astimezone(city.zone)
-    return {**query, "from": f"{first:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
+def local(period: Period, city: City) -> Period:
+    """Return a period with its ends in the city's own time."""
+    return Period(
+        start=period.start.astimezone(city.zone), until=period.until.astimezone(city.zone)
+    )
+
+
+def _change(now: Measured, then: Measured) -> str:
+    """Return by how many points a rate differs from the period before; empty: not to be said."""
+    if now.rate is None or then.rate is None:
+        return ""
+    return f"{100 * (now.rate - then.rate):+.2f}"
 
 
 def _quick(ask: api.Asked, now: datetime) -> list[tuple[str, str]]:
