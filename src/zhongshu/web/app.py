@@ -57,6 +57,8 @@ from zhongshu.web.pages import (
     mirror,
     proceedings,
     signin,
+    steps,
+    track,
     wall,
     workshop,
 )
@@ -107,6 +109,8 @@ def create_app(hub: Hub) -> FastAPI:
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
+        steps,
+        track,
         desk,
         asset_pages,
         casework_pages,

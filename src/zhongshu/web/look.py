@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -56,6 +57,10 @@ STAGE_LOOK: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+#: The cookie that asks for large text and easy words. It says nothing of who asks.
+EASY = "easy"
+
+
 @cache
 def _chinese() -> Mapping[str, str]:
     data = files("zhongshu.web").joinpath("locale/zh_Hans.po").read_bytes()
@@ -69,14 +74,29 @@ def said(text: str, lang: Lang) -> str:
 
 
 def language(request: Request) -> Lang:
-    """Return the language of a request: its own choice, the cookie's, the browser's."""
-    chosen = request.query_params.get("lang") or request.cookies.get("lang")
+    """Return the language of a request: its own choice, its address's, the cookie's, the
+    browser's.
+    """
+    in_english = request.url.path == "/en" or request.url.path.startswith("/en/")
+    said = request.query_params.get("lang") or ("en" if in_english else "")
+    chosen = said or request.cookies.get("lang")
     if chosen in ("zh", "en"):
         return "zh" if chosen == "zh" else "en"
-    if request.url.path == "/en" or request.url.path.startswith("/en/"):
-        return "en"
     first = request.headers.get("accept-language", "zh").split(",")[0].strip().lower()
     return "zh" if first.startswith("zh") or not first else "en"
+
+
+def root(request: Request) -> str:
+    """Return what the door's addresses begin with in the language of the request."""
+    return "/en" if language(request) == "en" else ""
+
+
+def _back(request: Request) -> str:
+    """Return where to go on after the language was chosen: here, with the same question."""
+    path = request.url.path
+    plain = path[3:] or "/" if path == "/en" or path.startswith("/en/") else path
+    asked = [(k, v) for k, v in request.query_params.multi_items() if k != "lang"]
+    return f"{plain}?{urlencode(asked)}" if asked else plain
 
 
 def page(
@@ -90,7 +110,8 @@ def page(
         **view, lang=lang, city=city, zone=city.zone, path=request.url.path, now=hub.clock(),
         query=request.query_params, actor=getattr(request.state, "actor", None),
         unread=getattr(request.state, "unread", 0),
-        other_lang="en" if lang == "zh" else "zh", P=Permission,
+        other_lang="en" if lang == "zh" else "zh", P=Permission, root=root(request),
+        back=_back(request), easy_words=request.cookies.get(EASY) == "1",
     )  # fmt: skip
     return HTMLResponse(html, status)
 
