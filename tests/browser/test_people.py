@@ -95,7 +95,7 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
 
     # Without a script: the pin's fields are filled as the form would.
     door = new_page(scripts=False, width=360)
-    door.goto(f"{demo.url}/report")
+    door.goto(f"{demo.url}/report/all")
     door.check("input[name=group][value=light]")
     door.fill("#text", "门口的路灯不亮了，晚上看不见路")
     door.fill("#address", "湖滨街道8号")
@@ -135,10 +135,10 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
     expect(door.locator("main")).to_contain_text("已结案")
     expect(door.locator("main")).to_contain_text("由处置人以外的人员核查：已完成")
     assert door.locator(".photos img").count() == 2  # what was reported, and the work done
-    door.check("input[name=solved][value=yes]")
-    door.check("input[name=satisfied][value='5']")
-    door.click("button:text-is('提交')")
-    expect(door.locator(".facts li").last).to_contain_text("已评价")
+    door.click("button[name=solved][value=yes]")
+    door.click("button[name=satisfied][value='5']")
+    expect(door.locator("#say")).to_contain_text("您的回答：很满意")
+    expect(door.locator(".facts li").first).to_contain_text("已评价")
 
 
 def test_the_handler_is_not_offered_the_check_of_his_own_work(demo: Demo, new_page) -> None:
@@ -204,7 +204,7 @@ def test_keys_press_only_what_the_page_offers_and_can_be_switched_off(demo: Demo
 
 def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
     page = new_page(lang="en")
-    page.goto(f"{demo.url}/en/report")
+    page.goto(f"{demo.url}/en/report/all")
     page.wait_for_selector("#pin-map[data-ready=yes]", timeout=60_000)
     page.locator("#pin-map canvas").click(position={"x": 300, "y": 150})
     west = float(page.input_value("input[name=lon]"))
@@ -214,7 +214,22 @@ def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("width", [320, 1440])
-@pytest.mark.parametrize("path", ["/", "/report", "/track", "/login", "/desk", "/wall", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/report",
+        "/report/all",
+        "/map",
+        "/help",
+        "/privacy",
+        "/track",
+        "/login",
+        "/desk",
+        "/wall",
+        "/nowhere",
+    ],
+)
 def test_no_page_overflows_sideways(demo: Demo, new_page, path: str, width: int, lang: str) -> None:
     page = new_page("dispatcher" if path in ("/desk", "/wall") else "", lang=lang, width=width)
     page.goto(demo.url + path)
@@ -224,7 +239,7 @@ def test_no_page_overflows_sideways(demo: Demo, new_page, path: str, width: int,
 
 def test_a_refused_report_keeps_what_was_written(demo: Demo, new_page) -> None:
     page = new_page(scripts=False)
-    page.goto(f"{demo.url}/report")
+    page.goto(f"{demo.url}/report/all")
     page.fill("#text", "路灯不亮")
     page.fill("#contact", "call me")
     page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"})  # fmt: skip
