@@ -33,6 +33,7 @@ from zhongshu.web.api import (
     joint,
     lotteries,
     notices,
+    openmap,
     photos,
     procedures,
     process,
@@ -64,6 +65,7 @@ from zhongshu.web.pages import (
 )
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
+from zhongshu.web.pages import openmap as open_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
@@ -104,13 +106,14 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        same, notices, openmap, procedures, responsibility, joint, campaigns, views, city, proposals,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
         door,
         steps,
         track,
+        open_pages,
         desk,
         asset_pages,
         casework_pages,

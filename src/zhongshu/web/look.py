@@ -137,6 +137,7 @@ def environment() -> Environment:
         "lasting": _lasting,
         "moment_text": _moment_text,
         "spell": _spell,
+        "long_spell": _long_spell,
         "number": _number,
         "named": _named,
         "code": shown_code,
@@ -215,6 +216,17 @@ def _spell(context: Context, seconds: float) -> str:
     minutes = round(seconds / 60)
     hours, rest = divmod(minutes, 60)
     return f"{hours} 小时 {rest:02d} 分" if context["lang"] == "zh" else f"{hours} h {rest:02d} min"
+
+
+@pass_context
+def _long_spell(context: Context, seconds: float) -> str:
+    """Return a length of time as people say it: in hours, from two days on in days."""
+    hours = seconds / 3600
+    n, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
+    shown = f"{n:.0f}" if n >= 10 else f"{n:.1f}"
+    if context["lang"] == "zh":
+        return f"{shown} {'小时' if unit == 'hour' else '天'}"
+    return f"{shown} {unit}{'' if shown == '1.0' else 's'}"
 
 
 @pass_context

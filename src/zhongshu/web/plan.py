@@ -22,12 +22,22 @@ MOST = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Outlines by area and a spot inside each, in a frame of ``width`` by ``height``."""
+    """Outlines by area and a spot inside each, in a frame of ``width`` by ``height``; the frame
+    begins at ``west`` and ``north`` and has ``across`` and ``down`` degrees a pixel.
+    """
 
     width: int
     height: int
     paths: dict[AreaId, str]
     spots: dict[AreaId, tuple[float, float]]
+    west: float
+    north: float
+    across: float
+    down: float
+
+    def at(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return where a place lies in the frame."""
+        return round((lon - self.west) / self.across, 1), round((self.north - lat) / self.down, 1)
 
 
 def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
@@ -40,8 +50,9 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
     scale = width / max((east - west) * across * _METRE_DEGREES, 1.0)
     height = max(40, math.ceil((north - south) * _METRE_DEGREES * scale))
 
+    metre = _METRE_DEGREES * scale
+
     def at(x: float, y: float) -> tuple[float, float]:
-        metre = _METRE_DEGREES * scale
         return round((x - west) * across * metre, 1), round((north - y) * metre, 1)
 
     def path(shape: shapely.Geometry) -> str:
@@ -59,7 +70,8 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
         height=height,
         paths={area: path(shape) for area, shape in shaped.items()},
         spots={area: at(spot.x, spot.y) for area, spot in inside.items()},
-    )
+        west=float(west), north=float(north), across=1 / (across * metre), down=1 / metre,
+    )  # fmt: skip
 
 
 #: Sides of the ground in pixels: it fits the narrowest phone, and a press says where it was.

@@ -263,6 +263,9 @@ NEXT: Mapping[str, str] = {
     "rejected": N_("Nothing, unless you say why it should be looked at again."),
     "merged": N_("It goes on together with the same matter reported by others"),
 }  # fmt: skip
+PUBLIC_STATES: Mapping[str, str] = {
+    "new": N_("being looked at"), "in_work": N_("in work"), "checking": N_("being checked"),
+}  # fmt: skip
 SATISFIED: Mapping[str, str] = {
     "1": N_("not at all"), "2": N_("hardly"), "3": N_("so-so"), "4": N_("satisfied"),
     "5": N_("very"),
@@ -416,6 +419,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
     "catalogue_fact": CATALOGUE_FACTS, "tie": TIES, "audience": AUDIENCES, "notice": NOTICES,
     "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS, "next": NEXT, "satisfied": SATISFIED,
+    "public_state": PUBLIC_STATES,
     "spoke": SPOKE, "ahead": AHEAD,
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
