@@ -202,6 +202,107 @@ def test_keys_press_only_what_the_page_offers_and_can_be_switched_off(demo: Demo
     expect(page.locator("#keys")).not_to_be_visible()
 
 
+#: Fields and buttons that a screen reader could not name.
+NAMELESS = """() => [...document.querySelectorAll("main input, main textarea, main select, main button, main a, main svg[role]")]
+  .filter((e) => e.type !== "hidden" && !e.closest("[hidden]") && !(e.labels?.length || e.textContent.trim() || e.ariaLabel || e.alt)).map((e) => e.outerHTML)"""
+
+
+def test_a_report_step_by_step_without_a_script_on_the_smallest_phone(demo: Demo, new_page) -> None:
+    page = new_page(scripts=False, width=320)
+    page.goto(demo.url)
+
+    def fits() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, page.url
+        assert page.evaluate(NAMELESS) == [], page.url
+
+    fits()
+    page.click("button[value=light]")
+    page.click("#place-form .button.main")
+    expect(page.get_by_role("alert")).to_contain_text("还没有说明在哪里")
+    page.click("#problem a")  # leads to the field
+    fits()
+    while page.locator("input.ground").count() == 0:
+        page.locator("#plan ul a").last.click()
+        fits()
+    page.locator("input.ground").click(position={"x": 120, "y": 130})
+    if page.url.endswith("/known"):
+        fits()
+        page.click("button[value=own]")
+    fits()
+    page.fill("#text", "路灯杆歪了，晚上不亮")
+    page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    page.click(".step button.main")
+    fits()
+    page.fill("#contact", "13912345678")
+    page.click(".step button.main")
+    fits()
+    expect(page.locator(".answers")).to_contain_text("13912345678")
+    page.click("a[aria-label='修改: 您的描述']")
+    assert page.input_value("#text") == "路灯杆歪了，晚上不亮"
+    page.fill("#text", "路灯杆歪了，有倒的危险")
+    page.click(".step button.main")
+    page.click("text=提交上报")
+    fits()
+    expect(page.locator(".code")).to_have_text(re.compile(r"^\w{4}-\w{3}-\w{3}$"))
+    expect(page.locator(".receipt svg.qr")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("有倒的危险")
+    page.goto(f"{demo.url}/map")
+    fits()
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until what is meant has the focus, as somebody without a mouse does."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.locator(selector).first.evaluate("(e) => e === document.activeElement"):
+            return
+    raise AssertionError(f"{selector} is not reached by keyboard on {page.url}")
+
+
+def test_a_report_by_keyboard_alone_with_the_own_place_takes_five_presses(
+    demo: Demo, new_page
+) -> None:
+    page = new_page(lang="en", width=320)
+    page.context.grant_permissions(["geolocation"])
+    page.context.set_geolocation({"longitude": 113.6021, "latitude": 34.7401, "accuracy": 9})
+    page.goto(f"{demo.url}/en")
+    presses = 0
+
+    def press(selector: str, path: str) -> None:
+        nonlocal presses
+        tab_to(page, selector)
+        page.keyboard.press("Enter")
+        presses += 1
+        page.wait_for_url(re.compile(path))
+
+    press("button[value=trees]", "/en/report/where$")
+    press("#here", "/en/report/(known|words)$")
+    if page.url.endswith("known"):
+        press("button[value=own]", "/en/report/words$")
+        presses -= 1
+    tab_to(page, "#text")
+    page.keyboard.type("A branch hangs over the path")
+    press(".step button.main", "/en/report/contact$")
+    press("button[value=skip]", "/en/report/check$")
+    assert page.evaluate(NAMELESS) == []
+    press(".step button.main", "/en/t/")
+    assert presses == 5
+    expect(page.locator("main")).to_contain_text("A branch hangs over the path")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab_to(page, "[data-copy]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#copied")).to_have_text("Copied.")
+
+
+def test_the_public_map_moves_where_there_is_a_script(demo: Demo, new_page) -> None:
+    page = new_page(width=320)
+    page.goto(f"{demo.url}/map")
+    expect(page.locator("#still svg")).to_be_visible()
+    page.click("#move")
+    page.wait_for_selector("#open-map[data-ready=yes]", timeout=60_000)
+    expect(page.locator("#still")).not_to_be_visible()
+
+
 def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
     page = new_page(lang="en")
     page.goto(f"{demo.url}/en/report/all")
