@@ -138,7 +138,7 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
     door.click("button[name=solved][value=yes]")
     door.click("button[name=satisfied][value='5']")
     expect(door.locator("#say")).to_contain_text("您的回答：很满意")
-    expect(door.locator(".facts li").first).to_contain_text("已评价")
+    expect(door.locator(".facts li").last).to_contain_text("已评价")
 
 
 def test_the_handler_is_not_offered_the_check_of_his_own_work(demo: Demo, new_page) -> None:

@@ -111,7 +111,7 @@ def page(
         query=request.query_params, actor=getattr(request.state, "actor", None),
         unread=getattr(request.state, "unread", 0),
         other_lang="en" if lang == "zh" else "zh", P=Permission, root=root(request),
-        back=_back(request), easy_words=request.cookies.get(EASY) == "1",
+        came_from=_back(request), easy_words=request.cookies.get(EASY) == "1",
     )  # fmt: skip
     return HTMLResponse(html, status)
 
