@@ -7,7 +7,7 @@ import re
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import CHROMIUM
 from tests.demo_server import Demo
@@ -34,7 +34,7 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
 
     # Without a script: the pin's fields are filled as the form would.
     door = new_page(scripts=False, width=360)
-    door.goto(f"{demo.url}/report")
+    door.goto(f"{demo.url}/report/all")
     door.check("input[name=group][value=light]")
     door.fill("#text", "门口的路灯不亮了，晚上看不见路")
     door.fill("#address", "湖滨街道8号")
@@ -74,9 +74,9 @@ def test_a_report_goes_from_the_door_to_the_screen_and_through_four_pairs_of_han
     expect(door.locator("main")).to_contain_text("已结案")
     expect(door.locator("main")).to_contain_text("由处置人以外的人员核查：已完成")
     assert door.locator(".photos img").count() == 2  # what was reported, and the work done
-    door.check("input[name=solved][value=yes]")
-    door.check("input[name=satisfied][value='5']")
-    door.click("button:text-is('提交')")
+    door.click("button[name=solved][value=yes]")
+    door.click("button[name=satisfied][value='5']")
+    expect(door.locator("#say")).to_contain_text("您的回答：很满意")
     expect(door.locator(".facts li").last).to_contain_text("已评价")
 
 
@@ -171,9 +171,110 @@ def test_a_dispatch_by_one_key_is_taken_back_by_another_and_a_case_is_found_by_i
     expect(page).to_have_url(re.compile("/wall"))
 
 
+#: Fields and buttons that a screen reader could not name.
+NAMELESS = """() => [...document.querySelectorAll("main input, main textarea, main select, main button, main a, main svg[role]")]
+  .filter((e) => e.type !== "hidden" && !e.closest("[hidden]") && !(e.labels?.length || e.textContent.trim() || e.ariaLabel || e.alt)).map((e) => e.outerHTML)"""
+
+
+def test_a_report_step_by_step_without_a_script_on_the_smallest_phone(demo: Demo, new_page) -> None:
+    page = new_page(scripts=False, width=320)
+    page.goto(demo.url)
+
+    def fits() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, page.url
+        assert page.evaluate(NAMELESS) == [], page.url
+
+    fits()
+    page.click("button[value=light]")
+    page.click("#place-form .button.main")
+    expect(page.get_by_role("alert")).to_contain_text("还没有说明在哪里")
+    page.click("#problem a")  # leads to the field
+    fits()
+    while page.locator("input.ground").count() == 0:
+        page.locator("#plan ul a").last.click()
+        fits()
+    page.locator("input.ground").click(position={"x": 120, "y": 130})
+    if page.url.endswith("/known"):
+        fits()
+        page.click("button[value=own]")
+    fits()
+    page.fill("#text", "路灯杆歪了，晚上不亮")
+    page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    page.click(".step button.main")
+    fits()
+    page.fill("#contact", "13912345678")
+    page.click(".step button.main")
+    fits()
+    expect(page.locator(".answers")).to_contain_text("13912345678")
+    page.click("a[aria-label='修改: 您的描述']")
+    assert page.input_value("#text") == "路灯杆歪了，晚上不亮"
+    page.fill("#text", "路灯杆歪了，有倒的危险")
+    page.click(".step button.main")
+    page.click("text=提交上报")
+    fits()
+    expect(page.locator(".code")).to_have_text(re.compile(r"^\w{4}-\w{3}-\w{3}$"))
+    expect(page.locator(".receipt svg.qr")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("有倒的危险")
+    page.goto(f"{demo.url}/map")
+    fits()
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until what is meant has the focus, as somebody without a mouse does."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.locator(selector).first.evaluate("(e) => e === document.activeElement"):
+            return
+    raise AssertionError(f"{selector} is not reached by keyboard on {page.url}")
+
+
+def test_a_report_by_keyboard_alone_with_the_own_place_takes_five_presses(
+    demo: Demo, new_page
+) -> None:
+    page = new_page(lang="en", width=320)
+    page.context.grant_permissions(["geolocation"])
+    page.context.set_geolocation({"longitude": 113.6021, "latitude": 34.7401, "accuracy": 9})
+    page.goto(f"{demo.url}/en")
+    presses = 0
+
+    def press(selector: str, path: str) -> None:
+        nonlocal presses
+        tab_to(page, selector)
+        page.keyboard.press("Enter")
+        presses += 1
+        page.wait_for_url(re.compile(path))
+
+    press("button[value=trees]", "/en/report/where$")
+    press("#here", "/en/report/(known|words)$")
+    if page.url.endswith("known"):
+        press("button[value=own]", "/en/report/words$")
+        presses -= 1
+    tab_to(page, "#text")
+    page.keyboard.type("A branch hangs over the path")
+    press(".step button.main", "/en/report/contact$")
+    press("button[value=skip]", "/en/report/check$")
+    assert page.evaluate(NAMELESS) == []
+    press(".step button.main", "/en/t/")
+    assert presses == 5
+    expect(page.locator("main")).to_contain_text("A branch hangs over the path")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab_to(page, "[data-copy]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#copied")).to_have_text("Copied.")
+
+
+def test_the_public_map_moves_where_there_is_a_script(demo: Demo, new_page) -> None:
+    page = new_page(width=320)
+    page.goto(f"{demo.url}/map")
+    expect(page.locator("#still svg")).to_be_visible()
+    page.click("#move")
+    page.wait_for_selector("#open-map[data-ready=yes]", timeout=60_000)
+    expect(page.locator("#still")).not_to_be_visible()
+
+
 def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
     page = new_page(lang="en")
-    page.goto(f"{demo.url}/en/report")
+    page.goto(f"{demo.url}/en/report/all")
     page.wait_for_selector("#pin-map[data-ready=yes]", timeout=60_000)
     page.locator("#pin-map canvas").click(position={"x": 300, "y": 150})
     west = float(page.input_value("input[name=lon]"))
@@ -183,7 +284,22 @@ def test_the_pin_moves_by_map_and_by_button(demo: Demo, new_page) -> None:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("width", [320, 1440])
-@pytest.mark.parametrize("path", ["/", "/report", "/track", "/login", "/desk", "/wall", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/report",
+        "/report/all",
+        "/map",
+        "/help",
+        "/privacy",
+        "/track",
+        "/login",
+        "/desk",
+        "/wall",
+        "/nowhere",
+    ],
+)
 def test_no_page_overflows_sideways(demo: Demo, new_page, path: str, width: int, lang: str) -> None:
     page = new_page("dispatcher" if path in ("/desk", "/wall") else "", lang=lang, width=width)
     page.goto(demo.url + path)
@@ -193,7 +309,7 @@ def test_no_page_overflows_sideways(demo: Demo, new_page, path: str, width: int,
 
 def test_a_refused_report_keeps_what_was_written(demo: Demo, new_page) -> None:
     page = new_page(scripts=False)
-    page.goto(f"{demo.url}/report")
+    page.goto(f"{demo.url}/report/all")
     page.fill("#text", "路灯不亮")
     page.fill("#contact", "call me")
     page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"})  # fmt: skip

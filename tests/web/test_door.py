@@ -25,7 +25,7 @@ def client(db: Database) -> Iterator[TestClient]:
 
 
 def form_token(client: TestClient) -> str:
-    found = re.search(r'name="token" value="(\w+)"', client.get("/report").text)
+    found = re.search(r'name="token" value="(\w+)"', client.get("/report/all").text)
     assert found is not None
     return found[1]
 

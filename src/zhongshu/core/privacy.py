@@ -92,9 +92,19 @@ def stripped(text: str) -> str:
 
 def sealed(value: str, *, key: bytes, nonce: bytes, about: str) -> bytes:
     """Return ``value`` encrypted (AES-256-GCM), bound to ``about`` so it cannot be moved."""
-    return AESGCM(key).encrypt(nonce, value.encode(), about.encode())
+    return sealed_bytes(value.encode(), key=key, nonce=nonce, about=about)
 
 
 def opened(ciphertext: bytes, *, key: bytes, nonce: bytes, about: str) -> str:
     """Undo `sealed`; raises `cryptography.exceptions.InvalidTag` if anything was changed."""
-    return AESGCM(key).decrypt(nonce, ciphertext, about.encode()).decode()
+    return opened_bytes(ciphertext, key=key, nonce=nonce, about=about).decode()
+
+
+def sealed_bytes(data: bytes, *, key: bytes, nonce: bytes, about: str) -> bytes:
+    """Return bytes encrypted as `sealed` does it."""
+    return AESGCM(key).encrypt(nonce, data, about.encode())
+
+
+def opened_bytes(ciphertext: bytes, *, key: bytes, nonce: bytes, about: str) -> bytes:
+    """Undo `sealed_bytes`, as `opened` does it."""
+    return AESGCM(key).decrypt(nonce, ciphertext, about.encode())

@@ -249,19 +249,20 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
     return _dispatch(tx, city, after, Act.DISPATCH, By(rule="handle_first"), at, Form(unit=first))
 
 
+def reopen_until(city: City, case: Case) -> datetime | None:
+    """Return until when the reporter may have a case worked on anew; None while it is open."""
+    days = int(city.said.get("reopen_days", REOPEN_DAYS))
+    return None if case.closed_at is None else case.closed_at + timedelta(days=days)
+
+
 def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     """Work on it anew. The reporter may ask for that within a window, and no page but this
     function keeps it.
     """
-    days = int(city.said.get("reopen_days", REOPEN_DAYS))
-    if (
-        by == A_REPORTER
-        and case.closed_at is not None
-        and at > case.closed_at + timedelta(days=days)
-    ):
-        raise WindowClosed(
-            "closed_at", f"{case.closed_at.astimezone(city.zone):%Y-%m-%d}", days=days
-        )
+    until = reopen_until(city, case)
+    if by == A_REPORTER and until is not None and case.closed_at is not None and at > until:
+        day = f"{case.closed_at.astimezone(city.zone):%Y-%m-%d}"
+        raise WindowClosed("closed_at", day, days=(until - case.closed_at).days)
     tick = Tick.REOPENED if case.stage is Stage.CLOSED else Tick.REVIVED
     return _plainly(tx, city, case, what, by, at, form, sets=city.ticked(case, tick, at))
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from zhongshu.core.access import NotFound
 from zhongshu.core.cases import Case, changed
-from zhongshu.core.facts import By, Kind
+from zhongshu.core.facts import A_REPORTER, By, Kind
 from zhongshu.core.privacy import Purpose, opened
 from zhongshu.flow.intake import about
 from zhongshu.store import cases, reports, vault
@@ -51,3 +51,19 @@ def erase(tx: Tx, *, at: datetime, kept_for: timedelta = KEPT_FOR) -> int:
         after, fact = changed(case, Kind.ERASED, {}, by=By(rule="retention"), at=at)
         cases.save(tx, after, fact)
     return len(erased)
+
+
+def kept(tx: Tx, voice: reports.Voice) -> bool:
+    """Say whether a contact of a report is still kept, or words that were cut out of it."""
+    return any(k.ciphertext is not None for k in vault.of_reports(tx, [voice.id]))
+
+
+def erase_own(tx: Tx, voice: reports.Voice, *, at: datetime) -> bool:
+    """Erase the contact of one report, as its reporter wishes; say whether there was any."""
+    if not vault.erase_of(tx, voice.id, at=at):
+        return False
+    case = cases.lock(tx, voice.case_id)
+    assert case is not None
+    after, fact = changed(case, Kind.ERASED, {}, by=A_REPORTER, at=at, says={"report": voice.id})
+    cases.save(tx, after, fact)
+    return True

@@ -95,6 +95,15 @@ def erase_closed(tx: Tx, *, before: datetime, at: datetime, limit: int = 1000) -
     return sorted({CaseId(row[0]) for row in rows})
 
 
+def erase_of(tx: Tx, report: ReportId, *, at: datetime) -> int:
+    """Erase the contacts of one report; return how many there were."""
+    return tx.execute(
+        "update contacts set ciphertext = null, nonce = null, masked = '', erased_at = %s"
+        " where report_id = %s and erased_at is null",
+        (at, report),
+    ).rowcount
+
+
 def add_photo(
     tx: Tx, case: CaseId, *, report: ReportId | None, step: str, sha256: bytes, mime: str,
     width: int, height: int, data: bytes, at: datetime, found: Judged = NOTHING_FOUND,

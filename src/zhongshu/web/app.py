@@ -37,6 +37,7 @@ from zhongshu.web.api import (
     lotteries,
     messages,
     notices,
+    openmap,
     photos,
     playback,
     procedures,
@@ -69,7 +70,9 @@ from zhongshu.web.pages import (
     mirror,
     proceedings,
     signin,
+    steps,
     subscribe,
+    track,
     wall,
     workshop,
 )
@@ -77,6 +80,7 @@ from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import messages as message_pages
+from zhongshu.web.pages import openmap as open_pages
 from zhongshu.web.pages import presets as preset_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
@@ -122,8 +126,9 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
-        catalogue, same, notices, messages, procedures, responsibility, joint, campaigns, views,
-        city, proposals, snapshots, formulas, briefings, burden, playback, replies,
+        catalogue, same, notices, openmap, messages, procedures, responsibility, joint,
+        campaigns, views, city, proposals, snapshots, formulas, briefings, burden, playback,
+        replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -131,6 +136,9 @@ def create_app(hub: Hub) -> FastAPI:
         intake_pages,
         reply_pages,
         many,
+        steps,
+        track,
+        open_pages,
         desk,
         asset_pages,
         casework_pages,

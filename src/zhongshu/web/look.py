@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -63,6 +64,8 @@ KEYS: Mapping[str, str] = {
     "dispatch": "r", "accept": "a", "return": "b", "handle": "h", "pass": "p", "close": "c",
     "merge": "m", "reject": "x", "note": "n", "extension": "e",
 }  # fmt: skip
+#: The cookie that asks for large text and easy words. It says nothing of who asks.
+EASY = "easy"
 
 
 @cache
@@ -78,14 +81,29 @@ def said(text: str, lang: Lang) -> str:
 
 
 def language(request: Request) -> Lang:
-    """Return the language of a request: its own choice, the cookie's, the browser's."""
-    chosen = request.query_params.get("lang") or request.cookies.get("lang")
+    """Return the language of a request: its own choice, its address's, the cookie's, the
+    browser's.
+    """
+    in_english = request.url.path == "/en" or request.url.path.startswith("/en/")
+    said = request.query_params.get("lang") or ("en" if in_english else "")
+    chosen = said or request.cookies.get("lang")
     if chosen in ("zh", "en"):
         return "zh" if chosen == "zh" else "en"
-    if request.url.path == "/en" or request.url.path.startswith("/en/"):
-        return "en"
     first = request.headers.get("accept-language", "zh").split(",")[0].strip().lower()
     return "zh" if first.startswith("zh") or not first else "en"
+
+
+def root(request: Request) -> str:
+    """Return what the door's addresses begin with in the language of the request."""
+    return "/en" if language(request) == "en" else ""
+
+
+def _back(request: Request) -> str:
+    """Return where to go on after the language was chosen: here, with the same question."""
+    path = request.url.path
+    plain = path[3:] or "/" if path == "/en" or path.startswith("/en/") else path
+    asked = [(k, v) for k, v in request.query_params.multi_items() if k != "lang"]
+    return f"{plain}?{urlencode(asked)}" if asked else plain
 
 
 def page(
@@ -99,7 +117,8 @@ def page(
         **view, lang=lang, city=city, zone=city.zone, path=request.url.path, now=hub.clock(),
         query=request.query_params, actor=getattr(request.state, "actor", None),
         unread=getattr(request.state, "unread", 0),
-        other_lang="en" if lang == "zh" else "zh", P=Permission,
+        other_lang="en" if lang == "zh" else "zh", P=Permission, root=root(request),
+        came_from=_back(request), easy_words=request.cookies.get(EASY) == "1",
     )  # fmt: skip
     return HTMLResponse(html, status)
 
@@ -128,6 +147,7 @@ def environment() -> Environment:
         "countdown": _countdown,
         "moment_text": _moment_text,
         "spell": _spell,
+        "long_spell": _long_spell,
         "number": _number,
         "named": _named,
         "code": shown_code,
@@ -211,6 +231,17 @@ def _spell(context: Context, seconds: float) -> str:
     minutes = round(seconds / 60)
     hours, rest = divmod(minutes, 60)
     return f"{hours} 小时 {rest:02d} 分" if context["lang"] == "zh" else f"{hours} h {rest:02d} min"
+
+
+@pass_context
+def _long_spell(context: Context, seconds: float) -> str:
+    """Return a length of time as people say it: in hours, from two days on in days."""
+    hours = seconds / 3600
+    n, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
+    shown = f"{n:.0f}" if n >= 10 else f"{n:.1f}"
+    if context["lang"] == "zh":
+        return f"{shown} {'小时' if unit == 'hour' else '天'}"
+    return f"{shown} {unit}{'' if shown == '1.0' else 's'}"
 
 
 @pass_context

@@ -258,6 +258,26 @@ OTHERS_STEPS: Mapping[str, str] = {
     "case:reported": N_("Somebody reported the matter first"), "case:joined": N_("Somebody else reported the same"),
     "case:imported": N_("The matter was taken over from the earlier system"),
 }  # fmt: skip
+#: What comes next, as the reporter is told.
+NEXT: Mapping[str, str] = {
+    "waiting_place": N_("Somebody finds the place; where you left a number you may be called."),
+    "not_ours": N_("It seems to lie outside the city; somebody says whose it is."),
+    "received": N_("The city looks whether it is its matter, and accepts it or says why not."),
+    "filed": N_("It is sent to the unit in charge."), "dispatched": N_("The unit takes it on."),
+    "in_hand": N_("The unit does the work."),
+    "handled": N_("Somebody other than the handler looks whether it is done."),
+    "checked": N_("It is closed, and you are asked two questions."),
+    "closed": N_("Nothing, unless you say that it is not solved."),
+    "rejected": N_("Nothing, unless you say why it should be looked at again."),
+    "merged": N_("It goes on together with the same matter reported by others"),
+}  # fmt: skip
+PUBLIC_STATES: Mapping[str, str] = {
+    "new": N_("being looked at"), "in_work": N_("in work"), "checking": N_("being checked"),
+}  # fmt: skip
+SATISFIED: Mapping[str, str] = {
+    "1": N_("not at all"), "2": N_("hardly"), "3": N_("so-so"), "4": N_("satisfied"),
+    "5": N_("very"),
+}  # fmt: skip
 #: Which condition of a duty rule spoke.
 SPOKE: Mapping[str, str] = {
     "category": N_("the rule names this category"), "area": N_("the rule is for this area"),
@@ -497,7 +517,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "cause": CAUSES, "asset_state": ASSET_STATES, "layer": LAYERS, "photo_rule": PHOTO_RULES,
     "version_state": VERSION_STATES, "change": CHANGES, "column": CATALOGUE_COLUMNS,
     "catalogue_fact": CATALOGUE_FACTS, "tie": TIES, "audience": AUDIENCES, "notice": NOTICES,
-    "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS,
+    "happening": HAPPENINGS, "because": BECAUSE, "step": STEPS, "others_step": OTHERS_STEPS, "next": NEXT, "satisfied": SATISFIED,
+    "public_state": PUBLIC_STATES,
     "spoke": SPOKE, "ahead": AHEAD,
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,

@@ -15,7 +15,7 @@ from zhongshu.core.catalogue import danger_in
 from zhongshu.core.intake import OWN, Channel, Draft, read, typed_code
 from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
-from zhongshu.flow import browse, places, same
+from zhongshu.flow import browse, same, spots
 from zhongshu.store import assets
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -91,9 +91,9 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     """Return what the words and the place written so far point at."""
     city, text = hub.city(), said["text"]
     with hub.db.seeing(actor.sight) as tx:
-        spots = places.places(tx, city, actor.sight, said["where"])
+        found = spots.places(tx, city, actor.sight, said["where"])
         place = _point(tx, said["place"])
-    chosen = said["place"] if any(s.key == said["place"] for s in spots) else ""
+    chosen = said["place"] if any(s.key == said["place"] for s in found) else ""
     known: list[Any] = []
     if place is not None and city.where(place) is not None:
         with hub.db.transaction() as tx:
@@ -106,7 +106,7 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
             if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
         ]  # fmt: skip
     return {
-        "said": said, "danger": danger_in(text) if text else None, "spots": spots,
+        "said": said, "danger": danger_in(text) if text else None, "spots": found,
         "chosen": chosen, "guesses": city.guesses(text)[:GUESSES] if text else (), "known": known,
         "OWN": OWN, "categories": [c for c in city.catalogue.categories if c.active],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Signing in and out, and choosing the language."""
+"""Signing in and out, and choosing how pages speak: the language, large text and easy words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zhongshu.store import accounts
 from zhongshu.web import appfiles
 from zhongshu.web.guard import Anybody, TheHub, cookie_name, cookie_token
 from zhongshu.web.hub import Hub
-from zhongshu.web.look import language, page
+from zhongshu.web.look import EASY, language, page
 from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
@@ -84,6 +84,17 @@ def choose(_: Public, lang: Annotated[str, Form()], back: Annotated[str, Form()]
     """Keep the language a person chose."""
     response = RedirectResponse(_inside(back), 303)
     response.set_cookie("lang", "en" if lang == "en" else "zh", max_age=31_536_000, samesite="lax")
+    return response
+
+
+@router.post("/ease")
+def ease(_: Public, easy: Annotated[str, Form()], back: Annotated[str, Form()] = "/") -> Response:
+    """Keep whether a person wants large text and easy words."""
+    response = RedirectResponse(_inside(back), 303)
+    if easy == "1":
+        response.set_cookie(EASY, "1", max_age=31_536_000, samesite="lax")
+    else:
+        response.delete_cookie(EASY)
     return response
 
 

@@ -86,8 +86,29 @@ async function pin(box) {
   box.dataset.ready = "yes";
 }
 
-for (const box of document.querySelectorAll("[data-map=pin]")) {
-  pin(box).catch((error) => {
+/** The public map: squares coloured by how much is open, and numbers for what is scattered. */
+async function open(box) {
+  const areas = await get(`/api/v1/map/areas.geojson?level=${box.dataset.level || "city"}`);
+  const told = await get(box.dataset.from);
+  const map = start(box, bounds(told.features.length ? told : areas));
+  await map.once("load");
+  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
+  map.addSource("areas", { type: "geojson", data: areas });
+  map.addLayer({ id: "areas", type: "line", source: "areas", paint: { "line-color": css("muted"), "line-opacity": 0.5 } });
+  map.addSource("told", { type: "geojson", data: told });
+  const heat = [2, 3, 4, 5].map((n) => css(`heat${n}`)), is = (kind) => ["==", ["get", "kind"], kind];
+  map.addLayer({ id: "squares", type: "fill", source: "told", filter: is("square"), paint: { "fill-opacity": 0.8, "fill-color": ["step", ["get", "count"], heat[0], 5, heat[1], 10, heat[2], 20, heat[3]] } });
+  roadNames(map);
+  map.addLayer({ id: "counts", type: "symbol", source: "told", layout: { "text-field": ["to-string", ["get", "count"]], "text-font": font, "text-size": 12 }, paint: { "text-color": css("text"), "text-halo-color": css("card"), "text-halo-width": 2 } });
+  map.on("click", "counts", (e) => {
+    const code = e.features[0].properties.area;
+    if (code) location.search = new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(location.search)), area: code });
+  });
+  box.dataset.ready = "yes";
+}
+
+for (const box of document.querySelectorAll("[data-map=pin], [data-map=open]")) {
+  ({ pin, open })[box.dataset.map](box).catch((error) => {
     console.warn(error);
     box.dataset.ready = "failed";
     if (words.none) box.append(Object.assign(document.createElement("p"), { className: "empty", textContent: words.none }));
