@@ -64,6 +64,10 @@ CLOSED = {
     "notices",
     "notice_mutes",
     "drawings",
+    "invitations",
+    "grid_versions",
+    "grid_changes",
+    "key_hours",
 }
 
 codes = st.one_of(st.none(), st.integers(0, 30))

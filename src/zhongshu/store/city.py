@@ -202,7 +202,8 @@ def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]
             "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
             " (select count(*)::int from tenures t where t.post = p.id"
             "   and (t.held_until is null or t.held_until > now())) as held"
-            " from posts p where p.area = any(%s) or p.unit = %s order by p.id limit 200",
+            " from posts p where (p.area = any(%s) or p.unit = %s) and p.ended_at is null"
+            " order by p.id limit 200",
             (list(areas), unit),
         )
         .fetchall()

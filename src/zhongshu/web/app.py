@@ -33,6 +33,7 @@ from zhongshu.web.api import (
     joint,
     lotteries,
     notices,
+    people,
     photos,
     procedures,
     process,
@@ -46,10 +47,8 @@ from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
-from zhongshu.web.pages import campaigns as campaign_pages
-from zhongshu.web.pages import casework as casework_pages
-from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import (
+    audit,
     desk,
     door,
     inbox,
@@ -60,8 +59,12 @@ from zhongshu.web.pages import (
     wall,
     workshop,
 )
+from zhongshu.web.pages import campaigns as campaign_pages
+from zhongshu.web.pages import casework as casework_pages
+from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import joint as joint_pages
+from zhongshu.web.pages import people as people_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
 from zhongshu.web.pages import responsibility as responsibility_pages
@@ -102,7 +105,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals,
+        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, people,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -125,6 +128,8 @@ def create_app(hub: Hub) -> FastAPI:
         campaign_pages,
         rule_pages,
         proposal_pages,
+        people_pages,
+        audit,
         signin,
     ):
         app.include_router(part.router)

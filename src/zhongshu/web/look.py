@@ -89,7 +89,7 @@ def page(
     html = environment().get_template(template).render(
         **view, lang=lang, city=city, zone=city.zone, path=request.url.path, now=hub.clock(),
         query=request.query_params, actor=getattr(request.state, "actor", None),
-        unread=getattr(request.state, "unread", 0),
+        unread=getattr(request.state, "unread", 0), viewed=getattr(request.state, "viewed", None),
         other_lang="en" if lang == "zh" else "zh", P=Permission,
     )  # fmt: skip
     return HTMLResponse(html, status)

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from zhongshu.core.values import Lang, Refused
+from zhongshu.web.guard import OnlyLooking
 from zhongshu.web.look import language, page, said
 
 
@@ -75,6 +76,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(PoolTimeout)
     def _away(request: Request, _: Exception) -> Response:
         return answer(request, DatabaseAway("database"))
+
+    @app.exception_handler(psycopg.errors.ReadOnlySqlTransaction)
+    def _looking(request: Request, _: Exception) -> Response:
+        return answer(request, OnlyLooking("method", request.method))
 
     @app.exception_handler(UnicodeEncodeError)
     @app.exception_handler(psycopg.DataError)

@@ -323,6 +323,25 @@ CITY_FACTS: Mapping[str, str] = {
     "same:set": N_("Rule for the same matter set by hand"),
     "same:dropped": N_("Rule for the same matter taken back by hand"),
 }  # fmt: skip
+#: Who has access, and how an account stands.
+ACCESS_FACTS: Mapping[str, str] = {
+    "access:made": N_("Account made"), "access:renamed": N_("Account renamed"),
+    "access:rekeyed": N_("Password taken away, link made"), "access:chosen": N_("Password chosen"),
+    "access:blocked": N_("Account blocked"), "access:unblocked": N_("Account let in again"),
+    "access:post_made": N_("Post made"), "access:post_changed": N_("Post changed"),
+    "access:post_ended": N_("Post ended"), "access:post_again": N_("Post is again"),
+    "access:appointed": N_("Appointed"), "access:relieved": N_("Relieved"),
+    "access:viewed": N_("Looked as a post"), "access:view_ended": N_("Stopped looking as a post"),
+}  # fmt: skip
+FACT_FAMILIES: Mapping[str, str] = {
+    "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
+    "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
+    "words:": N_("Words: all"), "city:": N_("Set-up: all"),
+}  # fmt: skip
+ACCOUNT_STATES: Mapping[str, str] = {
+    "open": N_("active"), "waiting": N_("has no password yet"), "blocked": N_("blocked"),
+    "machine": N_("another system"), "without": N_("holds no post"),
+}  # fmt: skip
 RULE_FIELDS: Mapping[str, str] = {
     "category": N_("Category"), "area": N_("Area"), "owner": N_("Owner of the thing"),
     "hours": N_("Hours"), "lead": N_("Who leads"), "unit": N_("Unit"),
@@ -403,7 +422,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
     "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
-    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS}, "weekday": WEEKDAYS,
+    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS}, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,
