@@ -29,6 +29,7 @@ from zhongshu.web.api import (
     catalogue,
     city,
     field,
+    grid,
     indicators,
     joint,
     lotteries,
@@ -63,6 +64,7 @@ from zhongshu.web.pages import campaigns as campaign_pages
 from zhongshu.web.pages import casework as casework_pages
 from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import field as field_pages
+from zhongshu.web.pages import grid as grid_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import people as people_pages
 from zhongshu.web.pages import process as process_pages
@@ -105,7 +107,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
-        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, people,
+        same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, people, grid,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -130,6 +132,7 @@ def create_app(hub: Hub) -> FastAPI:
         proposal_pages,
         people_pages,
         audit,
+        grid_pages,
         signin,
     ):
         app.include_router(part.router)

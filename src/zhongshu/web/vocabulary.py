@@ -333,6 +333,24 @@ ACCESS_FACTS: Mapping[str, str] = {
     "access:appointed": N_("Appointed"), "access:relieved": N_("Relieved"),
     "access:viewed": N_("Looked as a post"), "access:view_ended": N_("Stopped looking as a post"),
 }  # fmt: skip
+GRID_FACTS: Mapping[str, str] = {
+    "grid:made": N_("Draft of the grid begun"), "grid:brought": N_("Draft of the grid brought in"),
+    "grid:set": N_("Day set for a version of the grid"),
+    "grid:withdrawn": N_("Version of the grid withdrawn"),
+    "grid:dropped": N_("Draft of the grid dropped"),
+}  # fmt: skip
+GRID_STATES: Mapping[str, str] = {
+    "draft": N_("draft"), "set": N_("waits for its day"), "in_force": N_("in force"),
+    "withdrawn": N_("withdrawn"), "dropped": N_("put away"),
+}  # fmt: skip
+GRID_CHANGES: Mapping[str, str] = {
+    "added": N_("added"), "ended": N_("ends"), "changed": N_("other borders"),
+    "named": N_("other name"),
+}  # fmt: skip
+DATUMS: Mapping[str, str] = {
+    "wgs84": N_("WGS-84 (GPS)"), "cgcs2000": N_("CGCS2000 (surveying)"),
+    "gcj02": N_("GCJ-02 (Amap, Tencent)"), "bd09": N_("BD-09 (Baidu)"),
+}  # fmt: skip
 FACT_FAMILIES: Mapping[str, str] = {
     "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
     "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
@@ -422,7 +440,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
     "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
-    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS}, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
+    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS, **GRID_FACTS},
+    "grid_state": GRID_STATES, "grid_change": GRID_CHANGES, "datum": DATUMS, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,

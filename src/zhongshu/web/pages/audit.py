@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.values import Lang
-from zhongshu.flow import people
+from zhongshu.flow import grid, people
 from zhongshu.flow.people import CannotUndo, Hand
 from zhongshu.store import accounts, city_facts
 from zhongshu.store.city_facts import CityFact
@@ -33,8 +33,10 @@ PAGE = 60
 MOST = 20_000
 
 #: Beginning of a kind → how such a change is undone.
-UNDOING: Mapping[str, Callable[[Tx, Hand, int], None]] = {"access:": people.undo}
-UNDOABLE = frozenset({*people.UNDO})
+UNDOING: Mapping[str, Callable[[Tx, Hand, int], None]] = {
+    "access:": people.undo, "grid:": grid.undo,
+}  # fmt: skip
+UNDOABLE = frozenset({*people.UNDO, *grid.UNDO})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

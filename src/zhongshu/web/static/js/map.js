@@ -1,19 +1,19 @@
 // The map: areas coloured by open cases, and the cases themselves; or one pin to set.
-// The only file that imports MapLibre. No tiles, no glyph server: all is drawn from our own data.
+// Only this file and grid.js import MapLibre. No tiles, no glyph server: all is drawn from our own data.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
 
-const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
-const css = (name) => {
+export const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+export const css = (name) => {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;
-  document.querySelector("[data-map]").append(probe);
+  document.querySelector("[data-map], [data-grid]").append(probe);
   const colour = getComputedStyle(probe).color;
   probe.remove();
   return colour;
 };
-const get = async (url) => (await fetch(url, { headers: { accept: "application/json" } })).json();
+export const get = async (url) => (await fetch(url, { headers: { accept: "application/json" } })).json();
 
-function bounds(collection) {
+export function bounds(collection) {
   let [w, s, e, n] = [180, 90, -180, -90];
   const walk = (c) => {
     if (typeof c[0] === "number") { w = Math.min(w, c[0]); e = Math.max(e, c[0]); s = Math.min(s, c[1]); n = Math.max(n, c[1]); }
@@ -26,7 +26,7 @@ function bounds(collection) {
 const font = ["Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"];
 const label = () => ["coalesce", ["get", document.documentElement.lang.startsWith("zh") ? "zh" : "en"], ["get", "zh"]];
 
-function start(container, frame) {
+export function start(container, frame) {
   const map = new maplibregl.Map({
     container, bounds: frame, fitBoundsOptions: { padding: 24 }, attributionControl: false,
     style: { version: 8, sources: {}, layers: [{ id: "ground", type: "background", paint: { "background-color": css("surface") } }] },
@@ -37,7 +37,7 @@ function start(container, frame) {
   return map;
 }
 
-function backdrop(map, data) {
+export function backdrop(map, data) {
   map.addSource("backdrop", { type: "geojson", data });
   const dark = matchMedia("(prefers-color-scheme: dark)").matches || document.documentElement.dataset.theme === "dark";
   const is = (layer) => ["==", ["get", "layer"], layer];
