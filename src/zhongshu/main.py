@@ -18,6 +18,7 @@ import psycopg
 from fastapi import FastAPI
 
 from zhongshu.core.privacy import KEY_BYTES
+from zhongshu.link import checks
 from zhongshu.link.checks import Finding
 from zhongshu.link.embedded import Embedded, default_folder
 from zhongshu.settings import Settings
@@ -130,6 +131,7 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
         https=settings.https,
+        checks=lambda: [*checks.all_of(folder(settings), url), look_at_wall(url)],
     )  # fmt: skip
 
 

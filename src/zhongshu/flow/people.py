@@ -242,6 +242,17 @@ def make(tx: Tx, hand: Hand, *, login: str, name: str, lang: str, token: bytes) 
     return account
 
 
+def machine(tx: Tx, *, login: str, name: str) -> AccountId:
+    """Make an account for another system: it has keys, and never a password."""
+    wanted = login.strip().lower()
+    if not _LOGIN.fullmatch(wanted):
+        raise BadLogin("login", login)
+    account = store.new(tx, login=wanted, name=_name("name", name or wanted), lang="zh")
+    if account is None:
+        raise LoginTaken("login", wanted)
+    return account
+
+
 def rekey(tx: Tx, hand: Hand, account: int, *, token: bytes) -> None:
     """Take an account's password and sessions away, and give a link to choose a new password."""
     found = access(tx, now=hand.at).account(account)

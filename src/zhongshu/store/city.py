@@ -94,6 +94,11 @@ def add_levels(tx: Tx, added: Iterable[Level]) -> None:
         )
 
 
+def rename_level(tx: Tx, kind: str, *, zh: str, en: str) -> None:
+    """Call a level something else."""
+    tx.execute("update levels set name_zh = %s, name_en = %s where kind = %s", (zh, en, kind))
+
+
 def areas(tx: Tx, *, on: date | None = None) -> list[Area]:
     """Return the areas valid on a day (or all versions), in the order of their codes' line."""
     rows = tx.execute(

@@ -44,12 +44,14 @@ from zhongshu.web.api import (
     same,
     views,
 )
+from zhongshu.web.api import workshop as workshop_api
 from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
 from zhongshu.web.pages import (
     audit,
+    connectors,
     desk,
     door,
     inbox,
@@ -57,6 +59,7 @@ from zhongshu.web.pages import (
     mirror,
     proceedings,
     signin,
+    start,
     wall,
     workshop,
 )
@@ -73,6 +76,7 @@ from zhongshu.web.pages import responsibility as responsibility_pages
 from zhongshu.web.pages import rules as rule_pages
 from zhongshu.web.pages import same as same_pages
 from zhongshu.web.stream import Stream
+from zhongshu.web.tally import Tally
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
 #: of them only wait for one interpreter and for each other: 16 did a quarter less work.
@@ -90,7 +94,7 @@ def create_app(hub: Hub) -> FastAPI:
         app.state.reports = Gatherer(_receiver(hub), what="reports")
         app.state.acts = Gatherer(partial(acts.together, hub), what="acts")
         app.state.stream = Stream(hub)
-        workers = (app.state.reports, app.state.acts, app.state.stream)
+        workers = (app.state.reports, app.state.acts, app.state.stream, app.state.tally)
         for worker in workers:
             worker.start()
         try:
@@ -104,10 +108,12 @@ def create_app(hub: Hub) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )  # fmt: skip
     app.state.hub = hub
+    app.state.tally = Tally(hub)
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets, catalogue,
         same, notices, procedures, responsibility, joint, campaigns, views, city, proposals, people, grid,
+        workshop_api,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -133,6 +139,8 @@ def create_app(hub: Hub) -> FastAPI:
         people_pages,
         audit,
         grid_pages,
+        connectors,
+        start,
         signin,
     ):
         app.include_router(part.router)

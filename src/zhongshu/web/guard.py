@@ -79,7 +79,10 @@ async def actor_of(request: Request) -> Actor | None:
     actor: Actor | None = None
     unread = 0
     if header.lower().startswith("bearer "):
-        actor = await _machine(_hub(request), header[7:].strip().encode())
+        key = header[7:].strip().encode()
+        actor = await _machine(_hub(request), key)
+        # For the counts of how connectors are doing (web/tally.py).
+        request.state.key = signin.token_hash(key) if actor is not None else None
     elif cookie:
         _same_origin(request)
         bell = request.method == "GET" and "text/html" in request.headers.get("accept", "")

@@ -142,7 +142,13 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 
 @pass_context
 def _word(context: Context, family: str, key: str) -> str:
-    """Return the word for a stage, an act, an outcome… in the page's language."""
+    """Return the word for a stage, an act, an outcome… in the page's language; what the city calls
+    it itself where it has a word of its own.
+    """
+    own = context["city"].said.get("words", {}).get(f"{family}:{key}")
+    if own:
+        zh, en = own["zh"], own["en"]
+        return (zh or en) if context["lang"] == "zh" else (en or zh)
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
 
 

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from zhongshu.core.values import Lang, Refused
+from zhongshu.flow.once import OtherBody
 from zhongshu.web.guard import OnlyLooking
 from zhongshu.web.look import language, page, said
 
@@ -90,6 +91,7 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, refusal: Refused, status: int | None = None) -> Response:
     """Return the refusal as the asker can read it."""
     code = status or refusal.status
+    request.state.conflict = isinstance(refusal, OtherBody)
     lang = language(request)
     if _wants_page(request):
         if code == 401:

@@ -351,6 +351,22 @@ DATUMS: Mapping[str, str] = {
     "wgs84": N_("WGS-84 (GPS)"), "cgcs2000": N_("CGCS2000 (surveying)"),
     "gcj02": N_("GCJ-02 (Amap, Tencent)"), "bd09": N_("BD-09 (Baidu)"),
 }  # fmt: skip
+KEY_FACTS: Mapping[str, str] = {
+    "key:made": N_("Key made"), "key:revoked": N_("Key called back"),
+    "key:rotated": N_("Key replaced"), "key:again": N_("Key works on"),
+    "words:changed": N_("Word changed"), "city:named": N_("City named"),
+    "city:days": N_("Holidays brought in"), "city:units": N_("Units brought in"),
+}  # fmt: skip
+START_STEPS: Mapping[str, str] = {
+    "name": N_("Name, languages, time zone"), "levels": N_("Levels"),
+    "areas": N_("Areas and their polygons"), "units": N_("Units"), "rules": N_("Duty catalogue"),
+    "calendar": N_("Calendar"), "catalogue": N_("Catalogue"), "accounts": N_("First accounts"),
+    "vacancies": N_("Posts that nobody holds"),
+}  # fmt: skip
+DOCTOR: Mapping[str, str] = {
+    "clock": N_("Clock"), "database": N_("Database"), "disk": N_("Disk"), "fonts": N_("Fonts"),
+    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"),
+}  # fmt: skip
 FACT_FAMILIES: Mapping[str, str] = {
     "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
     "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
@@ -440,8 +456,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
     "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
-    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS, **GRID_FACTS},
-    "grid_state": GRID_STATES, "grid_change": GRID_CHANGES, "datum": DATUMS, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
+    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS, **GRID_FACTS, **KEY_FACTS},
+    "start_step": START_STEPS, "doctor": DOCTOR, "grid_state": GRID_STATES, "grid_change": GRID_CHANGES, "datum": DATUMS, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.values import Lang
-from zhongshu.flow import grid, people
+from zhongshu.flow import connectors, grid, people, terms
 from zhongshu.flow.people import CannotUndo, Hand
 from zhongshu.store import accounts, city_facts
 from zhongshu.store.city_facts import CityFact
@@ -34,9 +34,9 @@ MOST = 20_000
 
 #: Beginning of a kind → how such a change is undone.
 UNDOING: Mapping[str, Callable[[Tx, Hand, int], None]] = {
-    "access:": people.undo, "grid:": grid.undo,
+    "access:": people.undo, "grid:": grid.undo, "key:": connectors.undo, "words:": terms.undo,
 }  # fmt: skip
-UNDOABLE = frozenset({*people.UNDO, *grid.UNDO})
+UNDOABLE = frozenset({*people.UNDO, *grid.UNDO, *connectors.UNDO, *terms.UNDO})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def undo(hub: TheHub, actor: Writer, fact: int) -> Response:
 
 
 def _undoing(fact: CityFact, actor: Actor) -> Callable[[Tx, Hand, int], None]:
-    if fact.kind.startswith("access:"):
+    if fact.kind.startswith(("access:", "key:")):
         governs(actor)
     if not writes(actor) or fact.kind not in UNDOABLE:
         raise CannotUndo("change", fact.id)
@@ -149,7 +149,8 @@ def _about(
     called = "" if post is None else post.name_en or post.name_zh if lang == "en" else post.name_zh
     return [
         str(says.get("title", "")), names.get(says.get("subject", 0), ""), called,
-        str(says.get("code") or says.get("category") or ""), str(says.get("name", "")),
+        str(says.get("code") or says.get("category") or says.get("about") or ""),
+        str(says.get("name", "")),
         str(says.get("from") or says.get("on") or "")[:10],
     ]  # fmt: skip
 
