@@ -208,7 +208,8 @@ def bring(
     above = [_as_draft(city.tree, area) for area in _above(city, level)]
     placed = with_parents(reading, above) if above else reading
     now = {area.code: _as_draft(city.tree, area) for area in city.tree.of_kind(kind)}
-    made = [_change_of(d) for d in placed.drafts if _differs(now.get(d.code), d)]
+    named_too = [_named_as_now(now.get(d.code), d) for d in placed.drafts]
+    made = [_change_of(d) for d in named_too if _differs(now.get(d.code), d)]
     named = {d.code for d in reading.drafts}
     if whole:
         made += [_gone(d) for code, d in now.items() if code not in named]
@@ -229,6 +230,15 @@ def bring(
 
 def _title(title: str, kind: str) -> str:
     return title.strip()[:120] or kind
+
+
+def _named_as_now(was: Draft | None, shall: Draft) -> Draft:
+    """Return an area of a file with the names of today where the file says none or only one."""
+    if was is None:
+        return shall
+    told = shall.name
+    en = was.name.en if told.en in ("", shall.code) else told.en
+    return replace(shall, name=Name(told.zh or was.name.zh, en), households=shall.households if shall.households is not None else was.households)  # fmt: skip
 
 
 def _differs(was: Draft | None, shall: Draft) -> bool:

@@ -73,7 +73,7 @@ SECTIONS: tuple[tuple[str, str, str, Permission], ...] = (
         N_("Keys of other systems, how they were used in the last day, and what was imported."), Permission.ACCOUNT_WRITE,
     ),
     (
-        "/workshop/history", N_("Changes"),
+        "/workshop/history", N_("Who changed what, and when"),
         N_("Who changed what of the city’s own data, and when; as a file; undone where it can be."), Permission.CITY_WRITE,
     ),
 )  # fmt: skip
