@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 import signal
@@ -27,7 +28,7 @@ from zhongshu.core.history import Mapping, check_columns, normalise, past, read_
 from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, catalogue, duties, history, presets, same
+from zhongshu.flow import assets, catalogue, duties, history, people, presets, same
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
@@ -35,6 +36,7 @@ from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
 from zhongshu.link import checks, eventlogs, holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
+from zhongshu.store import accounts
 from zhongshu.store.db import Database
 from zhongshu.terminal import bar, database, out, refusals
 from zhongshu.web.hub import Hub
@@ -83,7 +85,10 @@ def setup(
             tx, Name(name_zh, name_en), zone=zone, catalogue=demo_build.default_catalogue(),
             days=holidays.china(range(2024, 2028)) if zone == "Asia/Shanghai" else {},
         )  # fmt: skip
-    out.print("[green]✓[/green] the city is set up; next: zhongshu import areas")
+    out.print(
+        "[green]✓[/green] the city is set up; next: zhongshu import areas,"
+        " and zhongshu rekey admin --name NAME --duty admin: then sign in and go on at /workshop/start"
+    )
 
 
 @imports.command("areas")
@@ -468,6 +473,29 @@ def account(login: str, name: str, duty: str, area: str = "", unit: str = "") ->
             at=main.clock(),
         )  # fmt: skip
     out.print(f"[green]✓[/green] {login}: {duty}")
+
+
+@app.command()
+def rekey(
+    login: str,
+    name: Annotated[str, typer.Option(help="Make the account if it is not there, so named.")] = "",
+    duty: Annotated[str, typer.Option(help="And let it hold a new post of this duty.")] = "",
+) -> None:
+    """Print a one-time link to choose a password: for the first administrator, or a lost one."""
+    token = secrets.token_bytes(32)
+    with refusals(), database() as db, db.transaction() as tx:
+        hand = people.Hand(account=None, at=main.clock(), zone=load(tx, at=main.clock()).zone)
+        found = accounts.by_login(tx, login.lower())
+        if found is None and name:
+            made = people.make(tx, hand, login=login, name=name, lang="zh", token=token)
+            if duty:
+                post = people.make_post(tx, hand, duty=duty, name_zh=name)
+                people.appoint(tx, hand, post, made, since=hand.today)
+        else:
+            people.rekey(tx, hand, found.id if found else 0, token=token)
+    settings = Settings.read()
+    written = base64.urlsafe_b64encode(token).decode().rstrip("=")
+    typer.echo(f"http://{settings.host}:{settings.port}/key/{written}")
 
 
 @app.command()

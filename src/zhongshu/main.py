@@ -24,7 +24,7 @@ from zhongshu.core.privacy import KEY_BYTES
 from zhongshu.core.texts import Medium
 from zhongshu.flow.outward import Outlet
 from zhongshu.jobs import Carry
-from zhongshu.link import push
+from zhongshu.link import checks, push
 from zhongshu.link.checks import Finding
 from zhongshu.link.embedded import Embedded, default_folder
 from zhongshu.link.hooks import Groups, SmsGateway
@@ -205,8 +205,8 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
         db.walled = standing(connection).stands
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
-        https=settings.https, outlet=outlet(settings),
-        push_key=_push_key(settings),
+        https=settings.https, outlet=outlet(settings), push_key=_push_key(settings),
+        checks=lambda: [*checks.all_of(folder(settings), url), look_at_wall(url)],
     )  # fmt: skip
 
 

@@ -316,3 +316,42 @@ def test_a_refused_report_keeps_what_was_written(demo: Demo, new_page) -> None:
     page.click("text=提交上报")
     expect(page.get_by_role("alert")).to_contain_text("不是可读的图片")
     assert page.input_value("#text") == "路灯不亮"
+
+
+def test_an_administrator_draws_the_grid_on_the_map(demo: Demo, new_page) -> None:
+    page = new_page("admin", lang="en")
+    page.goto(f"{demo.url}/workshop/grid")
+    page.fill("#title1", "Drawn in a browser")
+    page.get_by_role("button", name="Begin a draft").click()
+    version = page.url.rsplit("/", 1)[1].partition("#")[0]
+    shapes = page.request.get(f"{demo.url}/api/v1/map/areas.geojson?level=grid").json()["features"]
+    one = next(f for f in shapes if f["geometry"]["type"] == "Polygon")
+    page.goto(f"{demo.url}/workshop/grid/{version}?area={one['properties']['code']}")
+    page.wait_for_selector("[data-grid][data-ready=yes]")
+    # A corner is moved by keys alone, and its neighbours come along.
+    corner = page.locator("button.corner:not(.half)").first
+    corner.focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("[data-said]")).to_contain_text("Moved; areas changed")
+    told = page.request.get(f"{demo.url}/api/v1/grid/versions/{version}").json()
+    moved = {c["code"] for c in told["changes"]}
+    assert one["properties"]["code"] in moved
+    assert sum(c["overlap_m2"] for c in told["covers"]) == 0
+    # A line drawn across the chosen area splits it.
+    page.get_by_role("button", name="Line to split by").click()
+    box = page.locator("[data-grid]").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 12)
+    page.mouse.click(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] - 12)
+    expect(page.locator("[data-said]")).to_contain_text("Places: 2")
+    page.fill("#split-code", one["properties"]["code"])
+    page.get_by_role("button", name="Split", exact=True).click()
+    expect(page.get_by_text("added", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Try it on the open cases").click()
+    expect(page.get_by_text("another cell")).to_be_visible()
+    page.go_back()
+    page.fill("input[name=day]", "2031-01-01")
+    page.get_by_role("button", name="Put in force").click()
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_text("withdrawn")).to_be_visible()

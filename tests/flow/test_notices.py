@@ -93,7 +93,7 @@ def expected(db: Database, city: City) -> set[Row]:
             for n, fact in enumerate(story, start=1):
                 case = fold(fact.case, story[:n])
                 where = bearings(city, case, fact)
-                directory = telling.around(tx, [where], at=NOW)
+                directory = telling.around(tx, city, [where], at=NOW)
                 found |= {
                     (n.account, n.kind.value, n.about)
                     for n in notices(fact, case, where, directory, city.rules)

@@ -71,6 +71,10 @@ CLOSED = {
     "message_mutes",
     "subscriptions",
     "openings",
+    "invitations",
+    "grid_versions",
+    "grid_changes",
+    "key_hours",
 }
 
 codes = st.one_of(st.none(), st.integers(0, 30))

@@ -13,6 +13,7 @@ from zhongshu.store import accounts
 from zhongshu.store.db import Database
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
+from zhongshu.web.tally import Tally
 
 
 def hub_on(db: Database) -> Hub:
@@ -27,7 +28,7 @@ def app_on(hub: Hub) -> FastAPI:
     app = _the_app()
     worker = app.state.acts._worker if hasattr(app.state, "acts") else None
     assert worker is None or worker.done(), "another test client is still open on it"
-    app.state.hub = hub
+    app.state.hub, app.state.tally = hub, Tally(hub)
     return app
 
 

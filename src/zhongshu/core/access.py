@@ -165,6 +165,8 @@ class Actor:
     name: str
     lang: Lang = "zh"
     holdings: tuple[Holding, ...] = ()
+    viewing: PostId | None = None
+    """The post looked through, which is not held: everything is seen as it does, nothing done."""
 
     def may(self, permission: Permission) -> bool:
         return permission is P.PUBLIC or any(permission in ALLOWS[h.duty] for h in self.holdings)

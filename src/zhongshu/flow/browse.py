@@ -199,7 +199,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         tasks=tasks.of_case(tx, found.id),
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
-        posts=city_store.posts_on(tx, chain, found.unit),
+        posts=city_store.posts_on(tx, city.tree.versions(chain), found.unit),
         merged=cases.merged_into(tx, found.id),
         acts=may,
         pick=city.pick(found, at=now, asset=asset),

@@ -350,7 +350,8 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
     zone = ZoneInfo(said.get("zone", "Asia/Shanghai"))
     day = at.astimezone(zone).date() if at else on or date.max.replace(year=9998)
     levels = tuple(store.levels(tx))
-    areas = [area for area in store.areas(tx) if area.valid(day)]
+    every = store.areas(tx)
+    areas = [area for area in every if area.valid(day)]
     units = {unit.id: unit for unit in store.units(tx)}
     lineage = _lineage(tx, day)
     return City(
@@ -359,7 +360,7 @@ def load(tx: Tx, *, on: date | None = None, at: datetime | None = None) -> City:
         name=Name(said.get("name_zh", "未命名城市"), said.get("name_en", "A city without a name")),
         zone=zone,
         levels=levels,
-        tree=Tree(areas),
+        tree=Tree(areas, former=[area for area in every if not area.valid(day)]),
         locator=Locator(areas, levels),
         catalogue=lineage.versions.get(lineage.current) or Catalogue(0, "", None, ()),
         lineage=lineage,

@@ -7,7 +7,7 @@ so a reader that is killed tells nothing twice and leaves nothing out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import ClassVar
@@ -86,7 +86,7 @@ def _made(tx: Tx, city: City, news: Sequence[Fact], *, now: datetime) -> list[No
     gone = {case: undone(story) for case, story in stories.items()}
     about = [(fact, fold(fact.case, stories[fact.case][: fact.seq])) for fact in news]
     where = [bearings(city, case, fact) for fact, case in about]
-    directory = around(tx, where, at=now)
+    directory = around(tx, city, where, at=now)
     return [
         notice
         for (fact, case), place in zip(about, where, strict=True)
@@ -126,15 +126,20 @@ def _upward(city: City, unit: UnitId | None) -> tuple[UnitId, ...]:
     return tuple(found)
 
 
-def around(tx: Tx, where: Iterable[Bearings], *, at: datetime) -> Directory:
+def around(tx: Tx, city: City, where: Iterable[Bearings], *, at: datetime) -> Directory:
     """Return the posts around some cases, with who holds each at a moment."""
     places = list(where)
-    return Directory(
-        store.posts_around(
-            tx, areas=sorted({area for b in places for area in b.areas}),
-            units=sorted({unit for b in places for unit in (*b.lead, *b.asked)}), at=at,
-        )
+    found = store.posts_around(
+        tx, areas=city.tree.versions({area for b in places for area in b.areas}),
+        units=sorted({unit for b in places for unit in (*b.lead, *b.asked)}), at=at,
     )  # fmt: skip
+    # A post keeps the version of the area it was made on: it is on what that is today.
+    return Directory(
+        replace(post, area=city.tree.by_id[post.area].id)
+        if post.area is not None and post.area in city.tree.by_id
+        else post
+        for post in found
+    )
 
 
 def tell_idle_rules(
@@ -143,7 +148,7 @@ def tell_idle_rules(
     """Tell the administrators of duty rules that name a unit no longer at work; what is no
     longer so is taken back. Return how many such rules there are.
     """
-    directory = around(tx, (), at=now)
+    directory = around(tx, city, (), at=now)
     idle = [rule for rule in city.idle_rules if not rule.over(city.day)]
     found = sought(Audience.ADMINS, Bearings(), directory)
     told = [
@@ -253,7 +258,7 @@ class Step:
 def explained(tx: Tx, city: City, case: Case, *, now: datetime) -> list[Step]:
     """Return whom each rung of the running clocks would tell now. Nothing is sent."""
     place = bearings(city, case)
-    directory = around(tx, [place], at=now)
+    directory = around(tx, city, [place], at=now)
     return [
         Step(
             clock=clock, rung=rung, at=at, passed=n < clock.climbed, rule=rule,

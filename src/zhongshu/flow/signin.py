@@ -82,6 +82,7 @@ def actor_of(rows: Sequence[accounts.Held], city: City) -> Actor | None:
         login=first.login,
         name=first.name,
         lang=cast("Lang", first.lang),
+        viewing=first.post if first.viewing else None,
         holdings=tuple(
             Holding(
                 post=row.post,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from zhongshu.core.access import ALLOWS, Permission
 from zhongshu.core.values import AccountId, PostId, UnitId
 from zhongshu.store.db import Tx
 
@@ -35,18 +36,36 @@ class Held:
     lo: int | None
     hi: int | None
     unit: UnitId | None
+    viewing: bool = False  # the post is not held, only looked through
 
 
 _HELD = (
-    "select a.id as account, a.login, a.name, a.lang, p.id as post, p.duty, r.lo, r.hi, p.unit"
-    " from {} join accounts a on a.id = k.account and a.disabled_at is null"
+    "select a.id as account, a.login, a.name, a.lang, p.id as post, p.duty, r.lo, r.hi, p.unit{}"
+    " from {} join accounts a on a.id = k.account and a.disabled_at is null{}"
     " left join tenures t on t.account = a.id and t.held_from <= %(now)s"
-    "  and (t.held_until is null or t.held_until > %(now)s)"
-    " left join posts p on p.id = t.post left join areas r on r.id = p.area"
-    " where {} order by p.id limit 200"
+    "  and (t.held_until is null or t.held_until > %(now)s){}"
+    " left join posts p on p.id = {} and (p.ended_at is null or p.ended_at > %(now)s)"
+    " left join areas r on r.id = p.area where {} order by p.id limit 200"
 )
-_BY_SESSION = _HELD.format("sessions k", "k.token_hash = %(hash)s and k.ends_at > %(now)s")
-_BY_KEY = _HELD.format("api_keys k", "k.key_hash = %(hash)s and k.disabled_at is null")
+#: A session may look through a post instead, as long as its account holds one that allows it.
+_BY_SESSION = _HELD.format(
+    ", v.viewing", "sessions k",
+    " cross join lateral (select coalesce(k.viewing_until > %(now)s and exists ("
+    "  select from tenures m join posts q on q.id = m.post where m.account = a.id"
+    "   and m.held_from <= %(now)s and (m.held_until is null or m.held_until > %(now)s)"
+    "   and (q.ended_at is null or q.ended_at > %(now)s)"
+    "   and q.area is null and q.unit is null and q.duty = any(%(masters)s)), false)"
+    "  as viewing) v",
+    " and not v.viewing", "case when v.viewing then k.viewing else t.post end",
+    "k.token_hash = %(hash)s and k.ends_at > %(now)s",
+)  # fmt: skip
+#: A key may be called back from a day on.
+_BY_KEY = _HELD.format(
+    "", "api_keys k", "", "", "t.post",
+    "k.key_hash = %(hash)s and (k.disabled_at is null or k.disabled_at > %(now)s)",
+)  # fmt: skip
+#: The duties whose posts over the whole city may look through another post.
+_MASTERS = sorted(duty for duty, allowed in ALLOWS.items() if Permission.ACCOUNT_WRITE in allowed)
 
 
 def by_login(tx: Tx, login: str) -> Login | None:
@@ -114,7 +133,8 @@ def add_key(tx: Tx, account: AccountId, key_hash: bytes, *, name: str) -> None:
 def held_by_session(tx: Tx, token_hash: bytes, *, now: datetime) -> Sequence[Held]:
     """Return the account of a session and its posts, a row for each; none when it ended."""
     cursor = tx.cursor(row_factory=class_row(Held))
-    return cursor.execute(_BY_SESSION, {"hash": token_hash, "now": now}).fetchall()
+    asked = {"hash": token_hash, "now": now, "masters": _MASTERS}
+    return cursor.execute(_BY_SESSION, asked).fetchall()
 
 
 def held_by_key(tx: Tx, key_hash: bytes, *, now: datetime) -> Sequence[Held]:
@@ -131,3 +151,188 @@ def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
     """Return the names of these accounts, for the history of a case."""
     rows = tx.execute("select id, name from accounts where id = any(%s)", (list(accounts),))
     return dict(rows.fetchall())
+
+
+# ── people with access: the workshop's own reading of accounts, posts and tenures ────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account as the workshop lists it. ``key`` says how it gets in: password, link or nothing."""
+
+    id: AccountId
+    login: str
+    name: str
+    lang: str
+    disabled_at: datetime | None
+    machine: bool
+    password: bool
+    invited_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A post, on an area, in a unit or (neither) for the whole city."""
+
+    id: PostId
+    duty: str
+    name_zh: str
+    name_en: str
+    phone: str
+    area: int | None
+    unit: UnitId | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """That an account holds a post from a moment until another."""
+
+    post: PostId
+    account: AccountId
+    held_from: datetime
+    held_until: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        return self.held_from <= now and not self.over(now)
+
+    def over(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until <= now
+
+
+def everybody(tx: Tx, *, now: datetime) -> list[Account]:
+    """Return all accounts, by login."""
+    return (
+        tx.cursor(row_factory=class_row(Account))
+        .execute(
+            "select a.id, a.login, a.name, a.lang, a.disabled_at, a.password_hash is not null as password,"
+            " exists (select from api_keys k where k.account = a.id) as machine,"
+            " (select max(i.ends_at) from invitations i where i.account = a.id and i.used_at is null"
+            "   and i.ends_at > %s) as invited_until from accounts a order by a.login",
+            (now,),
+        )
+        .fetchall()
+    )
+
+
+def posts(tx: Tx, *, only: Sequence[PostId] | None = None) -> list[Post]:
+    """Return all posts, or those of some identities."""
+    return (
+        tx.cursor(row_factory=class_row(Post))
+        .execute(
+            "select id, duty, name_zh, name_en, phone, area, unit, ended_at from posts"
+            " where %(only)s::bigint[] is null or id = any(%(only)s) order by id",
+            {"only": None if only is None else list(only)},
+        )
+        .fetchall()
+    )
+
+
+def tenures(tx: Tx) -> list[Tenure]:
+    """Return all tenures, the newest first."""
+    return (
+        tx.cursor(row_factory=class_row(Tenure))
+        .execute("select post, account, held_from, held_until from tenures order by held_from desc, post, account")
+        .fetchall()
+    )  # fmt: skip
+
+
+def lock_access(tx: Tx) -> None:
+    """Let changes of access happen one after the other, so that the last administrator stays."""
+    tx.execute("select pg_advisory_xact_lock(%s)", (0x5A53_0017,))
+
+
+def new(tx: Tx, *, login: str, name: str, lang: str) -> AccountId | None:
+    """Write an account without a password; None where the login is taken."""
+    row = tx.execute(
+        "insert into accounts (login, name, lang) values (%s, %s, %s)"
+        " on conflict (login) do nothing returning id",
+        (login, name, lang),
+    ).fetchone()
+    return AccountId(row[0]) if row else None
+
+
+def rename(tx: Tx, account: AccountId, name: str) -> None:
+    tx.execute("update accounts set name = %s where id = %s", (name, account))
+
+
+def disable(tx: Tx, account: AccountId, *, at: datetime | None) -> None:
+    """Block an account from a moment on; None lets it in again."""
+    tx.execute("update accounts set disabled_at = %s where id = %s", (at, account))
+
+
+def close_sessions(tx: Tx, account: AccountId) -> int:
+    """End every session of an account; return how many there were."""
+    return tx.execute("delete from sessions where account = %s", (account,)).rowcount
+
+
+def set_password(tx: Tx, account: AccountId, password_hash: str | None) -> None:
+    tx.execute("update accounts set password_hash = %s where id = %s", (password_hash, account))
+
+
+def invite(tx: Tx, account: AccountId, token_hash: bytes, *, at: datetime, until: datetime) -> None:
+    """Write a one-time link; those sent before it no longer work."""
+    tx.execute(
+        "with old as (update invitations set used_at = %(at)s where account = %(account)s and used_at is null)"
+        " insert into invitations (token_hash, account, made_at, ends_at)"
+        " values (%(hash)s, %(account)s, %(at)s, %(until)s)",
+        {"account": account, "hash": token_hash, "at": at, "until": until},
+    )
+
+
+def invited(tx: Tx, token_hash: bytes, *, now: datetime) -> tuple[AccountId, str, str] | None:
+    """Return account, login and name of a one-time link that still works."""
+    row = tx.execute(
+        "select a.id, a.login, a.name from invitations i join accounts a on a.id = i.account"
+        " where i.token_hash = %s and i.used_at is null and i.ends_at > %s and a.disabled_at is null"
+        " for update of i",
+        (token_hash, now),
+    ).fetchone()
+    return (AccountId(row[0]), row[1], row[2]) if row else None
+
+
+def use_invitation(tx: Tx, token_hash: bytes, *, at: datetime) -> None:
+    tx.execute("update invitations set used_at = %s where token_hash = %s", (at, token_hash))
+
+
+def change_post(tx: Tx, post: PostId, *, name_zh: str, name_en: str, phone: str) -> None:
+    tx.execute(
+        "update posts set name_zh = %s, name_en = %s, phone = %s where id = %s",
+        (name_zh, name_en, phone, post),
+    )
+
+
+def end_post(tx: Tx, post: PostId, *, at: datetime | None) -> None:
+    """Let a post be no more; None lets it be again."""
+    tx.execute("update posts set ended_at = %s where id = %s", (at, post))
+
+
+def add_tenure(tx: Tx, tenure: Tenure) -> None:
+    tx.execute(
+        "insert into tenures (post, account, held_from, held_until) values (%s, %s, %s, %s)",
+        (tenure.post, tenure.account, tenure.held_from, tenure.held_until),
+    )
+
+
+def end_tenure(tx: Tx, tenure: Tenure, *, until: datetime | None) -> None:
+    """Let a tenure end at a moment; None: it goes on."""
+    tx.execute(
+        "update tenures set held_until = %s where post = %s and account = %s and held_from = %s",
+        (until, tenure.post, tenure.account, tenure.held_from),
+    )
+
+
+def drop_tenure(tx: Tx, tenure: Tenure) -> None:
+    """Take back a tenure that has not begun."""
+    tx.execute(
+        "delete from tenures where post = %s and account = %s and held_from = %s",
+        (tenure.post, tenure.account, tenure.held_from),
+    )
+
+
+def look_through(tx: Tx, token_hash: bytes, post: PostId | None, *, until: datetime | None) -> None:
+    """Let a session look at the hub as a post does, until a moment; None: as itself again."""
+    tx.execute(
+        "update sessions set viewing = %s, viewing_until = %s where token_hash = %s",
+        (post, until, token_hash),
+    )

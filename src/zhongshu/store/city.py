@@ -94,6 +94,11 @@ def add_levels(tx: Tx, added: Iterable[Level]) -> None:
         )
 
 
+def rename_level(tx: Tx, kind: str, *, zh: str, en: str) -> None:
+    """Call a level something else."""
+    tx.execute("update levels set name_zh = %s, name_en = %s where kind = %s", (zh, en, kind))
+
+
 def areas(tx: Tx, *, on: date | None = None) -> list[Area]:
     """Return the areas valid on a day (or all versions), in the order of their codes' line."""
     rows = tx.execute(
@@ -202,7 +207,8 @@ def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]
             "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
             " (select count(*)::int from tenures t where t.post = p.id"
             "   and (t.held_until is null or t.held_until > now())) as held"
-            " from posts p where p.area = any(%s) or p.unit = %s order by p.id limit 200",
+            " from posts p where (p.area = any(%s) or p.unit = %s) and p.ended_at is null"
+            " order by p.id limit 200",
             (list(areas), unit),
         )
         .fetchall()

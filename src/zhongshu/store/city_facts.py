@@ -40,14 +40,61 @@ def add(
 def listing(
     tx: Tx, *, kind: str = "", before: int | None = None, limit: int = 100
 ) -> list[CityFact]:
-    """Return changes whose kind begins with ``kind``, the newest first."""
+    """Return changes whose kind begins with ``kind``, the newest first; of all kinds, those of
+    access left out: they are for whoever may change it.
+    """
     return (
         tx.cursor(row_factory=class_row(CityFact))
         .execute(
             "select id, at, account, kind, says from city_facts"
             " where kind like %(kind)s || '%%' and (%(before)s::bigint is null or id < %(before)s)"
+            " and (%(kind)s <> '' or kind not like 'access:%%')"
             " order by id desc limit %(limit)s",
             {"kind": kind, "before": before, "limit": limit},
         )
         .fetchall()
     )
+
+
+def one(tx: Tx, fact: int) -> CityFact | None:
+    """Return one change."""
+    return (
+        tx.cursor(row_factory=class_row(CityFact))
+        .execute("select id, at, account, kind, says from city_facts where id = %s", (fact,))
+        .fetchone()
+    )
+
+
+def browse(
+    tx: Tx, *, kind: str = "", account: int | None = None, nobody: bool = False,
+    since: datetime | None = None, until: datetime | None = None, before: int | None = None,
+    limit: int = 100, access: bool = True,
+) -> list[CityFact]:  # fmt: skip
+    """Return changes that are wanted, the newest first: of a kind (or its beginning), by an
+    account (or by nobody: a command or a rule), in a period; without ``access``, none of those
+    that say who has it.
+    """
+    return (
+        tx.cursor(row_factory=class_row(CityFact))
+        .execute(
+            "select id, at, account, kind, says from city_facts"
+            " where kind like %(kind)s || '%%' and (%(before)s::bigint is null or id < %(before)s)"
+            " and (%(account)s::bigint is null or account = %(account)s)"
+            " and (not %(nobody)s or account is null) and (%(access)s or kind not like 'access:%%')"
+            " and (%(since)s::timestamptz is null or at >= %(since)s)"
+            " and (%(until)s::timestamptz is null or at < %(until)s)"
+            " order by id desc limit %(limit)s",
+            {
+                "kind": kind, "before": before, "account": account, "nobody": nobody,
+                "since": since, "until": until, "limit": limit,
+                "access": access,
+            },
+        )
+        .fetchall()
+    )  # fmt: skip
+
+
+def authors(tx: Tx) -> list[int]:
+    """Return the accounts that ever changed something."""
+    rows = tx.execute("select distinct account from city_facts where account is not null")
+    return [row[0] for row in rows.fetchall()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, LiteralString, Self
 
 import psycopg
@@ -16,8 +17,12 @@ from zhongshu.core.access import Sight
 #: A connection inside an open transaction. Functions that take one never commit.
 Tx = psycopg.Connection[Any]
 
+#: Set while somebody only looks, as another post does: no transaction writes anything then.
+LOOKING: ContextVar[bool] = ContextVar("looking", default=False)
+
 #: How long a statement of a page or an API call may take, in milliseconds.
 STATEMENT_TIMEOUT_MS = 15_000
+_READ_ONLY = "set transaction read only"
 #: The roles of the second wall (wall.sql): whoever does not see everything, and whoever does.
 STAFF, CITY = "zhongshu_staff", "zhongshu_city"
 
@@ -53,6 +58,8 @@ class Database:
     def transaction(self) -> Generator[Tx]:
         """Yield a transaction: committed at the end, rolled back on any error."""
         with self._pool.connection() as connection, connection.transaction():
+            if LOOKING.get():
+                connection.execute(_READ_ONLY)
             yield connection
 
     @contextmanager
@@ -65,7 +72,7 @@ class Database:
                 # Begun and ended by hand: the driver's own transaction waits three times for
                 # what is one answer.
                 with connection.pipeline():
-                    connection.execute("begin")
+                    connection.execute("begin read only" if LOOKING.get() else "begin")
                     yield connection
                     connection.execute("commit")
             except BaseException:
@@ -87,11 +94,17 @@ class Database:
     def trying(self) -> Generator[Tx]:
         """Yield a transaction that is rolled back at its end: what would be, without being."""
         with self._pool.connection() as connection, connection.transaction(force_rollback=True):
+            if LOOKING.get():
+                connection.execute(_READ_ONLY)
             yield connection
 
     @contextmanager
     def reading(self) -> Generator[Tx]:
         """Yield a connection for one statement that stands alone (no transaction is opened)."""
+        if LOOKING.get():
+            with self.transaction() as tx:
+                yield tx
+            return
         with self._pool.connection() as connection:
             yield connection
 

@@ -57,7 +57,7 @@ def posts_around(
     """
     return _posts(
         tx,
-        "where p.area = any(%s) or p.unit = any(%s) or (p.area is null and p.unit is null)",
+        "where (p.area = any(%s) or p.unit = any(%s) or (p.area is null and p.unit is null))",
         (at, at, list(areas), list(units)),
     )
 
@@ -79,7 +79,7 @@ def _posts(
             " from posts p left join tenures t on t.post = p.id and t.held_from <= %s"
             "  and (t.held_until is null or t.held_until > %s)"
             " left join accounts a on a.id = t.account and a.disabled_at is null"
-            f" {where} group by p.id order by p.id limit %s",
+            f" {where} and p.ended_at is null group by p.id order by p.id limit %s",
             (*values, limit),
         )
         .fetchall()
@@ -247,7 +247,7 @@ def posts_of(tx: Tx, duty: str, *, text: str = "", at: datetime, limit: int = 60
 def quiet_by_duty(tx: Tx) -> list[tuple[str, Quiet | None, int]]:
     """Return how many posts of each duty keep which quiet hours."""
     rows = tx.execute(
-        "select duty, quiet_from, quiet_until, count(*)::int from posts"
+        "select duty, quiet_from, quiet_until, count(*)::int from posts where ended_at is null"
         " group by 1, 2, 3 order by 1, 4 desc, 2"
     ).fetchall()
     return [(duty, _quiet(start, end), n) for duty, start, end, n in rows]

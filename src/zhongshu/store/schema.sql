@@ -13,6 +13,7 @@ condition_limits_id_seq as bigint start 1 by 1
 contacts_id_seq as bigint start 1 by 1
 duty_rules_id_seq as bigint start 1 by 1
 facts_id_seq as bigint start 1 by 1
+grid_versions_id_seq as bigint start 1 by 1
 hooks_id_seq as bigint start 1 by 1
 imports_id_seq as bigint start 1 by 1
 messages_id_seq as bigint start 1 by 1
@@ -259,6 +260,23 @@ facts.post bigint
 facts.rule text
 facts.sets jsonb not null default '{}'::jsonb
 facts.says jsonb not null default '{}'::jsonb
+grid_changes.version bigint not null
+grid_changes.code text not null
+grid_changes.name_zh text not null
+grid_changes.name_en text not null default ''::text
+grid_changes.parent text
+grid_changes.shape bytea
+grid_changes.households integer
+grid_changes.gone boolean not null default false
+grid_versions.id bigint not null identity a
+grid_versions.title text not null
+grid_versions.kind text not null
+grid_versions.state text not null default 'draft'::text
+grid_versions.starts_on date
+grid_versions.made_at timestamp with time zone not null
+grid_versions.made_by bigint
+grid_versions.version integer not null default 1
+grid_versions.account jsonb not null default '{}'::jsonb
 held_photos.key text not null
 held_photos.n integer not null
 held_photos.sha256 bytea not null
@@ -288,6 +306,16 @@ imports.read bigint not null default 0
 imports.made bigint not null default 0
 imports.known bigint not null default 0
 imports.refused bigint not null default 0
+invitations.token_hash bytea not null
+invitations.account bigint not null
+invitations.made_at timestamp with time zone not null
+invitations.ends_at timestamp with time zone not null
+invitations.used_at timestamp with time zone
+key_hours.key_hash bytea not null
+key_hours.hour timestamp with time zone not null
+key_hours.requests integer not null
+key_hours.refused integer not null
+key_hours.conflicts integer not null
 levels.kind text not null
 levels.name_zh text not null
 levels.name_en text not null
@@ -382,6 +410,7 @@ posts.unit bigint
 posts.phone text not null default ''::text
 posts.quiet_from time without time zone default '22:00:00'::time without time zone
 posts.quiet_until time without time zone default '07:00:00'::time without time zone
+posts.ended_at timestamp with time zone
 procedures.id bigint not null identity d
 procedures.case_id bigint not null
 procedures.kind text not null
@@ -480,6 +509,8 @@ sessions.account bigint not null
 sessions.made_at timestamp with time zone not null default now()
 sessions.seen_at timestamp with time zone not null default now()
 sessions.ends_at timestamp with time zone not null
+sessions.viewing bigint
+sessions.viewing_until timestamp with time zone
 settings.name text not null
 settings.value jsonb not null
 snapshots.id bigint not null identity d
@@ -653,6 +684,14 @@ duty_rules: duty_rules_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 facts: facts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id)
 facts: facts_pkey PRIMARY KEY (case_id, seq)
 facts: facts_seq_check CHECK ((seq >= 1))
+grid_changes: grid_changes_households_check CHECK ((households >= 0))
+grid_changes: grid_changes_pkey PRIMARY KEY (version, code)
+grid_changes: grid_changes_version_fkey FOREIGN KEY (version) REFERENCES grid_versions(id) ON DELETE CASCADE
+grid_versions: grid_versions_check CHECK (((state = ANY (ARRAY['set'::text, 'withdrawn'::text])) = (starts_on IS NOT NULL)))
+grid_versions: grid_versions_kind_fkey FOREIGN KEY (kind) REFERENCES levels(kind)
+grid_versions: grid_versions_pkey PRIMARY KEY (id)
+grid_versions: grid_versions_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'set'::text, 'withdrawn'::text, 'dropped'::text])))
+grid_versions: grid_versions_title_check CHECK (((length(title) >= 1) AND (length(title) <= 120)))
 held_photos: held_photos_pkey PRIMARY KEY (key, n)
 hooks: hooks_area_fkey FOREIGN KEY (area) REFERENCES areas(id)
 hooks: hooks_check CHECK (((unit IS NULL) OR (area IS NULL)))
@@ -663,6 +702,11 @@ hooks: hooks_style_check CHECK ((style = ANY (ARRAY['json'::text, 'wecom'::text,
 hooks: hooks_title_check CHECK ((title <> ''::text))
 hooks: hooks_unit_fkey FOREIGN KEY (unit) REFERENCES units(id)
 imports: imports_pkey PRIMARY KEY (id)
+invitations: invitations_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
+invitations: invitations_check CHECK ((ends_at > made_at))
+invitations: invitations_pkey PRIMARY KEY (token_hash)
+key_hours: key_hours_key_hash_fkey FOREIGN KEY (key_hash) REFERENCES api_keys(key_hash) ON DELETE CASCADE
+key_hours: key_hours_pkey PRIMARY KEY (key_hash, hour)
 levels: levels_pkey PRIMARY KEY (kind)
 levels: levels_rank_key UNIQUE (rank)
 lotteries: drawn_wholly_or_not CHECK ((((seed IS NULL) = (drawn_at IS NULL)) AND ((seed IS NULL) = (population IS NULL)) AND ((seed IS NULL) = (drawn IS NULL)) AND ((seed IS NULL) OR (lost_at IS NULL))))
@@ -753,6 +797,8 @@ same_rules: same_rules_pkey PRIMARY KEY (category)
 same_rules: same_rules_words_check CHECK (((words >= (0)::double precision) AND (words <= (100)::double precision)))
 sessions: sessions_account_fkey FOREIGN KEY (account) REFERENCES accounts(id)
 sessions: sessions_pkey PRIMARY KEY (token_hash)
+sessions: sessions_viewing CHECK (((viewing IS NULL) = (viewing_until IS NULL)))
+sessions: sessions_viewing_fkey FOREIGN KEY (viewing) REFERENCES posts(id)
 settings: settings_pkey PRIMARY KEY (name)
 snapshots: snapshots_check CHECK (((since < until) AND (until <= frozen_at)))
 snapshots: snapshots_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES accounts(id)
@@ -859,10 +905,15 @@ CREATE UNIQUE INDEX facts_pkey ON public.facts USING btree (case_id, seq)
 CREATE UNIQUE INDEX facts_reading ON public.facts USING btree (tx, id)
 CREATE INDEX facts_sent ON public.facts USING btree (at) WHERE (kind = ANY (ARRAY['case:dispatched'::text, 'case:returned'::text]))
 CREATE INDEX facts_when ON public.facts USING brin (at)
+CREATE UNIQUE INDEX grid_changes_pkey ON public.grid_changes USING btree (version, code)
+CREATE UNIQUE INDEX grid_versions_pkey ON public.grid_versions USING btree (id)
 CREATE INDEX held_photos_age ON public.held_photos USING btree (held_at)
 CREATE UNIQUE INDEX held_photos_pkey ON public.held_photos USING btree (key, n)
 CREATE UNIQUE INDEX hooks_pkey ON public.hooks USING btree (id)
 CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (id)
+CREATE INDEX invitations_account ON public.invitations USING btree (account)
+CREATE UNIQUE INDEX invitations_pkey ON public.invitations USING btree (token_hash)
+CREATE UNIQUE INDEX key_hours_pkey ON public.key_hours USING btree (key_hash, hour)
 CREATE UNIQUE INDEX levels_pkey ON public.levels USING btree (kind)
 CREATE UNIQUE INDEX levels_rank_key ON public.levels USING btree (rank)
 CREATE UNIQUE INDEX lotteries_pkey ON public.lotteries USING btree (day, after_days)

@@ -32,12 +32,14 @@ from zhongshu.web.api import (
     city,
     field,
     formulas,
+    grid,
     indicators,
     joint,
     lotteries,
     messages,
     notices,
     openmap,
+    people,
     photos,
     playback,
     procedures,
@@ -50,16 +52,14 @@ from zhongshu.web.api import (
     snapshots,
     views,
 )
+from zhongshu.web.api import workshop as workshop_api
 from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
-from zhongshu.web.pages import briefings as briefing_pages
-from zhongshu.web.pages import burden as burden_pages
-from zhongshu.web.pages import campaigns as campaign_pages
-from zhongshu.web.pages import casework as casework_pages
-from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import (
+    audit,
+    connectors,
     desk,
     diag,
     door,
@@ -70,17 +70,25 @@ from zhongshu.web.pages import (
     mirror,
     proceedings,
     signin,
+    start,
     steps,
     subscribe,
     track,
     wall,
     workshop,
 )
+from zhongshu.web.pages import briefings as briefing_pages
+from zhongshu.web.pages import burden as burden_pages
+from zhongshu.web.pages import campaigns as campaign_pages
+from zhongshu.web.pages import casework as casework_pages
+from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import field as field_pages
+from zhongshu.web.pages import grid as grid_pages
 from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
 from zhongshu.web.pages import messages as message_pages
 from zhongshu.web.pages import openmap as open_pages
+from zhongshu.web.pages import people as people_pages
 from zhongshu.web.pages import presets as preset_pages
 from zhongshu.web.pages import process as process_pages
 from zhongshu.web.pages import proposals as proposal_pages
@@ -91,6 +99,7 @@ from zhongshu.web.pages import same as same_pages
 from zhongshu.web.pages import snapshots as snapshot_pages
 from zhongshu.web.pages import texts as text_pages
 from zhongshu.web.stream import Stream
+from zhongshu.web.tally import Tally
 
 #: How many flows run at once in one process; each holds a connection while it runs. More
 #: of them only wait for one interpreter and for each other: 16 did a quarter less work.
@@ -109,7 +118,7 @@ def create_app(hub: Hub) -> FastAPI:
         app.state.reports = Gatherer(_receiver(on), what="reports")
         app.state.acts = Gatherer(partial(acts.together, on), what="acts")
         app.state.stream = Stream(on)
-        workers = (app.state.reports, app.state.acts, app.state.stream)
+        workers = (app.state.reports, app.state.acts, app.state.stream, app.state.tally)
         for worker in workers:
             worker.start()
         try:
@@ -123,12 +132,13 @@ def create_app(hub: Hub) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )  # fmt: skip
     app.state.hub = hub
+    app.state.tally = Tally(hub)
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
         catalogue, same, notices, openmap, messages, procedures, responsibility, joint,
-        campaigns, views, city, proposals, snapshots, formulas, briefings, burden, playback,
-        replies,
+        campaigns, views, city, proposals, people, grid, workshop_api, snapshots, formulas,
+        briefings, burden, playback, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
     for part in (
@@ -166,6 +176,11 @@ def create_app(hub: Hub) -> FastAPI:
         text_pages,
         subscribe,
         feeds,
+        people_pages,
+        audit,
+        grid_pages,
+        connectors,
+        start,
         signin,
     ):
         app.include_router(part.router)

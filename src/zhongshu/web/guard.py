@@ -14,11 +14,14 @@ from zhongshu.core.access import Actor, Forbidden, Permission
 from zhongshu.core.values import Refused
 from zhongshu.flow import notices, signin
 from zhongshu.store import accounts
+from zhongshu.store.db import LOOKING
 from zhongshu.web.hub import Hub
 
 #: How long a machine's rights may be remembered, in seconds.
 MACHINE_KNOWN_S = 1.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What somebody who only looks may send: to stop looking, to sign out, to read in another language.
+STILL = frozenset({"/viewing/end", "/logout", "/language"})
 #: The account something was done under, where a device says it.
 DONE_BY = "hub-account"
 
@@ -39,6 +42,12 @@ class SomebodyElse(Refused):
     status: ClassVar[int] = 401
     message = "This was done under another account than the one that is signed in now."
     remedy = "It waits on the device: sign in with the account it was done under."
+
+
+class OnlyLooking(Refused):
+    status: ClassVar[int] = 403
+    message = "You look at the hub as a post does: nothing can be done while you do."
+    remedy = "Press “Stop looking” at the top of the page, then do it as yourself."
 
 
 class NoPost(Refused):
@@ -70,16 +79,26 @@ async def actor_of(request: Request) -> Actor | None:
     actor: Actor | None = None
     unread = 0
     if header.lower().startswith("bearer "):
-        actor = await _machine(_hub(request), header[7:].strip().encode())
+        key = header[7:].strip().encode()
+        actor = await _machine(_hub(request), key)
+        # For the counts of how connectors are doing (web/tally.py).
+        request.state.key = signin.token_hash(key) if actor is not None else None
     elif cookie:
         _same_origin(request)
         bell = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        actor, unread = await to_thread.run_sync(_person, _hub(request), cookie, bell)
+        actor, unread, viewed = await to_thread.run_sync(_person, _hub(request), cookie, bell)
+        request.state.viewed = viewed
     request.state.actor, request.state.unread = actor, unread
+    looking = actor is not None and actor.viewing is not None
+    still = request.url.path in STILL
+    # The second wall of looking: until this request ends, the database writes nothing for it.
+    LOOKING.set(looking and not still)
+    if looking and not still and request.method not in SAFE:
+        raise OnlyLooking("method", request.method)
     return actor
 
 
-def _person(hub: Hub, cookie: str, bell: bool) -> tuple[Actor | None, int]:
+def _person(hub: Hub, cookie: str, bell: bool) -> tuple[Actor | None, int, accounts.Post | None]:
     """Read a person's rights anew for each request: a session ended or a post taken away
     counts at once. With a ``bell`` on the page, also how many notices wait.
     """
@@ -88,7 +107,9 @@ def _person(hub: Hub, cookie: str, bell: bool) -> tuple[Actor | None, int]:
         rows = accounts.held_by_session(connection, token, now=now)
         actor = signin.actor_of(rows, hub.city())
         waiting = notices.unread(connection, actor, now=now) if bell and actor else 0
-    return actor, waiting
+        through = actor.viewing if actor else None
+        viewed = accounts.posts(connection, only=[through])[0] if through else None
+    return actor, waiting, viewed
 
 
 async def _machine(hub: Hub, key: bytes) -> Actor | None:

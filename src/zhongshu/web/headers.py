@@ -46,6 +46,7 @@ class Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                _counted(scope, message["status"])
                 headers = MutableHeaders(scope=message)
                 headers.raw.extend(_RAW)
                 if scope["path"].startswith("/static/"):
@@ -55,3 +56,12 @@ class Headers:
             await send(message)
 
         await self._app(scope, limited, with_headers)
+
+
+def _counted(scope: Scope, status: int) -> None:
+    """Count the answer for the key it was asked with, if it was."""
+    state = scope.get("state", {})
+    key = state.get("key")
+    if key is not None:
+        tally = scope["app"].state.tally
+        tally.count(key, refused=status >= 400, conflict=state.get("conflict", False))

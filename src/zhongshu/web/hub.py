@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
 from zhongshu.flow.outward import Outlet
+from zhongshu.link.checks import Finding
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
@@ -31,6 +32,8 @@ class Hub:
     outlet: Outlet | None = None
     #: What browsers need to be told by push: the public half of our key.
     push_key: str = ""
+    #: What “zhongshu doctor” looks at, where the process knows (the set-up page shows it).
+    checks: Callable[[], Sequence[Finding]] = tuple
     #: Other systems by the hash of their key, and when their rights were read.
     machines: dict[bytes, tuple[Actor, float]] = field(
         default_factory=dict[bytes, tuple[Actor, float]], repr=False

@@ -116,7 +116,7 @@ def page(
     html = environment().get_template(template).render(
         **view, lang=lang, city=city, zone=city.zone, path=request.url.path, now=hub.clock(),
         query=request.query_params, actor=getattr(request.state, "actor", None),
-        unread=getattr(request.state, "unread", 0),
+        unread=getattr(request.state, "unread", 0), viewed=getattr(request.state, "viewed", None),
         other_lang="en" if lang == "zh" else "zh", P=Permission, root=root(request),
         came_from=_back(request), easy_words=request.cookies.get(EASY) == "1",
     )  # fmt: skip
@@ -174,7 +174,13 @@ def _gettext(context: Context, text: str, /, **values: object) -> str:
 
 @pass_context
 def _word(context: Context, family: str, key: str) -> str:
-    """Return the word for a stage, an act, an outcome… in the page's language."""
+    """Return the word for a stage, an act, an outcome… in the page's language; what the city calls
+    it itself where it has a word of its own.
+    """
+    own = context["city"].said.get("words", {}).get(f"{family}:{key}")
+    if own:
+        zh, en = own["zh"], own["en"]
+        return (zh or en) if context["lang"] == "zh" else (en or zh)
     return said(WORDS[family].get(str(key), str(key)), context["lang"])
 
 

@@ -12,6 +12,8 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from zhongshu.core.values import Lang, Refused
+from zhongshu.flow.once import OtherBody
+from zhongshu.web.guard import OnlyLooking
 from zhongshu.web.look import language, page, said
 
 
@@ -76,6 +78,10 @@ def install(app: FastAPI) -> None:
     def _away(request: Request, _: Exception) -> Response:
         return answer(request, DatabaseAway("database"))
 
+    @app.exception_handler(psycopg.errors.ReadOnlySqlTransaction)
+    def _looking(request: Request, _: Exception) -> Response:
+        return answer(request, OnlyLooking("method", request.method))
+
     @app.exception_handler(UnicodeEncodeError)
     @app.exception_handler(psycopg.DataError)
     def _odd(request: Request, _: Exception) -> Response:
@@ -85,6 +91,7 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, refusal: Refused, status: int | None = None) -> Response:
     """Return the refusal as the asker can read it."""
     code = status or refusal.status
+    request.state.conflict = isinstance(refusal, OtherBody)
     lang = language(request)
     if _wants_page(request):
         if code == 401:

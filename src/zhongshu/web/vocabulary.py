@@ -355,6 +355,59 @@ CITY_FACTS: Mapping[str, str] = {
     "screen:step": N_("A step of the plan marked"),
     "screen:preset": N_("A preset of the screen changed"),
 }  # fmt: skip
+#: Who has access, and how an account stands.
+ACCESS_FACTS: Mapping[str, str] = {
+    "access:made": N_("Account made"), "access:renamed": N_("Account renamed"),
+    "access:rekeyed": N_("Password taken away, link made"), "access:chosen": N_("Password chosen"),
+    "access:blocked": N_("Account blocked"), "access:unblocked": N_("Account let in again"),
+    "access:post_made": N_("Post made"), "access:post_changed": N_("Post changed"),
+    "access:post_ended": N_("Post ended"), "access:post_again": N_("Post is again"),
+    "access:appointed": N_("Appointed"), "access:relieved": N_("Relieved"),
+    "access:viewed": N_("Looked as a post"), "access:view_ended": N_("Stopped looking as a post"),
+}  # fmt: skip
+GRID_FACTS: Mapping[str, str] = {
+    "grid:made": N_("Draft of the grid begun"), "grid:brought": N_("Draft of the grid brought in"),
+    "grid:set": N_("Day set for a version of the grid"),
+    "grid:withdrawn": N_("Version of the grid withdrawn"),
+    "grid:dropped": N_("Draft of the grid dropped"),
+}  # fmt: skip
+GRID_STATES: Mapping[str, str] = {
+    "draft": N_("draft"), "set": N_("waits for its day"), "in_force": N_("in force"),
+    "withdrawn": N_("withdrawn"), "dropped": N_("put away"),
+}  # fmt: skip
+GRID_CHANGES: Mapping[str, str] = {
+    "added": N_("added"), "ended": N_("ends"), "changed": N_("other borders"),
+    "named": N_("other name"),
+}  # fmt: skip
+DATUMS: Mapping[str, str] = {
+    "wgs84": N_("WGS-84 (GPS)"), "cgcs2000": N_("CGCS2000 (surveying)"),
+    "gcj02": N_("GCJ-02 (Amap, Tencent)"), "bd09": N_("BD-09 (Baidu)"),
+}  # fmt: skip
+KEY_FACTS: Mapping[str, str] = {
+    "key:made": N_("Key made"), "key:revoked": N_("Key called back"),
+    "key:rotated": N_("Key replaced"), "key:again": N_("Key works on"),
+    "words:changed": N_("Word changed"), "city:named": N_("City named"),
+    "city:days": N_("Holidays brought in"), "city:units": N_("Units brought in"),
+}  # fmt: skip
+START_STEPS: Mapping[str, str] = {
+    "name": N_("Name, languages, time zone"), "levels": N_("Levels"),
+    "areas": N_("Areas and their polygons"), "units": N_("Units"), "rules": N_("Duty catalogue"),
+    "calendar": N_("Calendar"), "catalogue": N_("Catalogue"), "accounts": N_("First accounts"),
+    "vacancies": N_("Posts that nobody holds"),
+}  # fmt: skip
+DOCTOR: Mapping[str, str] = {
+    "clock": N_("Clock"), "database": N_("Database"), "disk": N_("Disk"), "fonts": N_("Fonts"),
+    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"),
+}  # fmt: skip
+FACT_FAMILIES: Mapping[str, str] = {
+    "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
+    "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
+    "words:": N_("Words: all"), "city:": N_("Set-up: all"),
+}  # fmt: skip
+ACCOUNT_STATES: Mapping[str, str] = {
+    "open": N_("active"), "waiting": N_("has no password yet"), "blocked": N_("blocked"),
+    "machine": N_("another system"), "without": N_("holds no post"),
+}  # fmt: skip
 RULE_FIELDS: Mapping[str, str] = {
     "category": N_("Category"), "area": N_("Area"), "owner": N_("Owner of the thing"),
     "hours": N_("Hours"), "lead": N_("Who leads"), "unit": N_("Unit"),
@@ -523,7 +576,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "campaign_state": CAMPAIGN_STATES, "campaign_step": CAMPAIGN_STEPS, "campaign_do": CAMPAIGN_DO,
     "campaign_period": PERIODS, "campaign_period_short": PERIODS_SHORT, "measure": MEASURES,
     "subject": SUBJECTS, "proposal": PROPOSALS, "run": RUN_STATES, "difference": DIFFERENCES,
-    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS}, "weekday": WEEKDAYS,
+    "join": JOINS, "city_fact": {**CITY_FACTS, **CATALOGUE_FACTS, **ACCESS_FACTS, **GRID_FACTS, **KEY_FACTS},
+    "start_step": START_STEPS, "doctor": DOCTOR, "grid_state": GRID_STATES, "grid_change": GRID_CHANGES, "datum": DATUMS, "account_state": ACCOUNT_STATES, "fact_family": FACT_FAMILIES, "weekday": WEEKDAYS,
     "same_field": SAME_FIELDS, "lead": LEADS,
     "photo_step": PHOTO_STEPS, "finding": FINDINGS,
     "flaw": FLAWS, "fate": FATES, "indicator_group": GROUPS, "left_out": LEFT_OUT, "part": PARTS,

@@ -18,11 +18,12 @@ from zhongshu.core.grid.reading import (
     read_table,
     with_parents,
 )
+from zhongshu.core.grid.samples import Sample, samples
 
 __all__ = [
     "CHAIN", "COMMUNITY", "LEVELS", "LINE", "POSTS", "UNIT_GRID", "UNIT_GRID_16", "Area",
     "BadCode", "Cell", "CodeFull", "CodeRule", "Columns", "Cover", "Draft", "Level", "Locator",
-    "NoCrs", "NoRoom", "NotGeoJson", "PostKind", "Reading", "Reject", "Repair", "Stray", "Tree",
-    "Where", "allot", "at", "cover", "make_cells", "read_features", "read_table",
+    "NoCrs", "NoRoom", "NotGeoJson", "PostKind", "Reading", "Reject", "Repair", "Sample", "Stray", "Tree",
+    "Where", "allot", "at", "cover", "make_cells", "read_features", "read_table", "samples",
     "square_metres", "with_parents",
 ]  # fmt: skip

@@ -125,30 +125,46 @@ def at(areas: Iterable[Area], day: date) -> tuple[Area, ...]:
 
 
 class Tree:
-    """All areas valid on a day, by identity, by code and by parent."""
+    """All areas valid on a day, by identity, by code and by parent.
 
-    def __init__(self, areas: Iterable[Area]) -> None:
-        ordered = sorted(areas, key=lambda a: (a.span.lo, a.code, a.id))
-        self.by_id: Mapping[AreaId, Area] = MappingProxyType({a.id: a for a in ordered})
+    A version that is no longer valid is known by its identity too: it stands for what its
+    area is today or, where that is no more, for the area it lay in. Cases and posts keep
+    the version they were given.
+    """
+
+    def __init__(self, areas: Iterable[Area], former: Iterable[Area] = ()) -> None:
+        self._ordered = tuple(sorted(areas, key=lambda a: (a.span.lo, a.code, a.id)))
+        by_id = {area.id: area for area in self._ordered}
         self.by_code: Mapping[tuple[str, str], Area] = MappingProxyType(
-            {(a.kind, a.code): a for a in ordered}
+            {(a.kind, a.code): a for a in self._ordered}
         )
+        self._versions: dict[AreaId, list[AreaId]] = {area.id: [area.id] for area in self._ordered}
+        # Whatever is above comes first: its span begins no later, and is longer.
+        for gone in sorted(former, key=lambda a: (a.span.lo, -a.span.hi, a.id)):
+            same = self.by_code.get((gone.kind, gone.code))
+            now = same or (by_id.get(gone.parent) if gone.parent is not None else None)
+            if now is not None and gone.id not in by_id:
+                by_id[gone.id] = now
+                if same is not None:
+                    self._versions[same.id].append(gone.id)
+        self.by_id: Mapping[AreaId, Area] = MappingProxyType(by_id)
         children: dict[AreaId | None, list[Area]] = {}
-        for area in ordered:
-            children.setdefault(area.parent, []).append(area)
+        for area in self._ordered:
+            above = by_id.get(area.parent) if area.parent is not None else None
+            children.setdefault(above.id if above is not None else area.parent, []).append(area)
         self._children = {parent: tuple(found) for parent, found in children.items()}
 
     def __iter__(self) -> Iterator[Area]:
-        return iter(self.by_id.values())
+        return iter(self._ordered)
 
     def __len__(self) -> int:
-        return len(self.by_id)
+        return len(self._ordered)
 
     def children(self, parent: AreaId | None) -> tuple[Area, ...]:
         return self._children.get(parent, ())
 
     def of_kind(self, kind: str) -> tuple[Area, ...]:
-        return tuple(area for area in self.by_id.values() if area.kind == kind)
+        return tuple(area for area in self._ordered if area.kind == kind)
 
     def chain(self, area: AreaId | None) -> tuple[Area, ...]:
         """Return the area and all above it, from the root down."""
@@ -159,6 +175,10 @@ class Tree:
             area = here.parent
         return tuple(reversed(found))
 
+    def versions(self, areas: Iterable[AreaId]) -> list[AreaId]:
+        """Return the identities these areas have, and had in former versions."""
+        return sorted({id_ for area in areas for id_ in self._versions.get(area, [area])})
+
     def named(self, code: str) -> Area | None:
         """Return the area of that code, of the highest level where several share it."""
-        return next((a for a in self.by_id.values() if a.code == code), None)
+        return next((a for a in self._ordered if a.code == code), None)

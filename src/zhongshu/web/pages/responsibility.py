@@ -1,4 +1,4 @@
-"""The duty catalogue as a page, and what was returned: by unit, class, rule and cause."""
+"""What was returned: by unit, class, rule and cause; the old way to the duty catalogue."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.dispatch import RANKS, DutyRule
-from zhongshu.core.dutytable import spell_hours
-from zhongshu.flow import duties, returns
-from zhongshu.flow.city import City
+from zhongshu.flow import returns
 from zhongshu.web.api.responsibility import period
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import page
@@ -20,39 +17,13 @@ from zhongshu.web.look import page
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 CityReader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
-#: So many rules are drawn at most; the export has them all.
-MOST_RULES = 500
 
 
 @router.get("/duty-rules")
-def duty_rules(request: Request, hub: TheHub, _: CityReader) -> Response:
-    """Show the duty rules in the order they rank, narrowed by category and unit."""
-    city, query = hub.city(), dict(request.query_params)
-    category, unit = query.get("category", ""), query.get("unit", "")
-    idle = {rule.id for rule in city.idle_rules}
-    rules = [
-        rule
-        for rule in sorted((*city.rulebook.rules, *city.idle_rules), key=lambda r: r.rank)
-        if not rule.over(city.day)
-        and (
-            not category or category.startswith(rule.category) or rule.category.startswith(category)
-        )
-        and (not unit or unit in _named(city, rule))
-    ]
-    return page(
-        request, "duty_rules.html",
-        {
-            "rules": rules[:MOST_RULES], "count": len(rules), "idle": idle, "asked": query,
-            "ranks": RANKS, "area_of": lambda span: duties.area_of(city, span),
-            "hours_of": spell_hours, "units": list(city.units.values()),
-            "categories": [c for c in city.catalogue.categories if c.active],
-        },
-    )  # fmt: skip
-
-
-def _named(city: City, rule: DutyRule) -> set[str]:
-    units = (rule.unit, rule.owner, *rule.co_units, *rule.forbidden)
-    return {city.code_of(unit) for unit in units if unit is not None}
+def duty_rules(request: Request, _: CityReader) -> Response:
+    """Lead to the one place where the duty catalogue is: the workshop's rules."""
+    wanted = {k: v for k in ("category", "unit") if (v := request.query_params.get(k))}
+    return RedirectResponse(f"/workshop/rules?{urlencode(wanted)}" if wanted else "/workshop/rules", 303)  # fmt: skip
 
 
 @router.get("/mirror/returns")

@@ -1,12 +1,12 @@
 // The map: what every map here is made of, and the one with a pin to set.
-// The only file that imports MapLibre. No tiles, no glyph server: all is drawn from our own data.
+// Only this file and grid.js import MapLibre. No tiles, no glyph server: all is drawn from our own data.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
 
 export const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
 export const css = (name) => {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;
-  document.querySelector("[data-map]").append(probe);
+  document.querySelector("[data-map], [data-grid]").append(probe);
   const colour = getComputedStyle(probe).color;
   probe.remove();
   return colour;
