@@ -13,18 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
-from zhongshu import jobs, main, proofs
-from zhongshu.core import mining
+from zhongshu import jobs, main, measuring, proofs
 from zhongshu.core.access import Duty
-from zhongshu.core.cases import figures
-from zhongshu.core.cases.matching import SameRules
-from zhongshu.core.cases.measuring import replayed, truth
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
-from zhongshu.core.history import Mapping, check_columns, normalise, past, read_mapping
+from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
 from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
 from zhongshu.demo.people import SIGN_INS
@@ -34,7 +29,7 @@ from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
 from zhongshu.flow.replay import Order
 from zhongshu.flow.signin import token_hash
-from zhongshu.link import checks, eventlogs, holidays, sheets, tables, webserver
+from zhongshu.link import checks, holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store import accounts
 from zhongshu.store.db import Database
@@ -46,8 +41,8 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
-measures = typer.Typer(no_args_is_help=True, help="Measure the hub's rules on a past.")
-app.add_typer(measures, name="measure")
+app.add_typer(measuring.measures, name="measure")
+app.command("mine")(measuring.mine)
 app.command("verify")(proofs.verify)
 app.add_typer(proofs.lots, name="lottery")
 app.add_typer(proofs.frozen, name="frozen")
@@ -291,41 +286,6 @@ def import_cases(
     out.print("[green]✓[/green] the account balances")
 
 
-@measures.command("duplicates")
-def measure_duplicates(
-    file: Path,
-    mapping: Annotated[Path, typer.Option(help="A mapping file, or the name of a shipped one.")],
-    earlier: Annotated[
-        float, typer.Option(help="Percent of the time-ordered rows that rules may be tuned on.")
-    ] = 80.0,
-    sweep: Annotated[
-        Path | None, typer.Option(help="Write here what other rules come to on the earlier part.")
-    ] = None,
-) -> None:
-    """Replay a past whose rows name their duplicates, and count how often the hub would have
-    suggested the right case. No database is needed; nothing is written.
-    """
-    with refusals():
-        read = read_mapping(tables.mapping_text(mapping))
-        table = tables.open_table(file)
-        check_columns(read, table.columns)
-        rules = SameRules.usual(read.same)
-        with out.status("reading"):
-            frames = [normalise(f, read, now=main.clock()) for f in table.batches()]
-        refused = sum(f.rejects.height for f in frames)
-        requests = past(pl.concat([f.good for f in frames]))
-        with out.status("replaying"):
-            told = truth(requests)
-            pairs = replayed(requests, told.group, widest=figures.WIDEST)
-        cut = int(len(requests) * earlier / 100)
-        typer.echo(figures.account(requests, told, rows=table.rows, refused=refused))
-        for text in figures.by_kind(requests, told, pairs, rules, cut=cut):
-            typer.echo(text)
-        if sweep is not None:
-            with out.status("sweeping"):
-                tables.write(sweep, figures.swept(requests, told, pairs, rules, cut=cut))
-
-
 @app.command()
 def replay(
     file: Annotated[Path | None, typer.Argument()] = None,
@@ -403,33 +363,6 @@ def export_catalogue(
         headers = list(HEADERS.values() if lang == "zh" else HEADERS)
         count = sheets.write(file, found.name, headers, [list(row.values()) for row in rows_of(found.categories)])  # fmt: skip
     out.print(f"[green]✓[/green] version {number}: {count:,} rows in {file}")
-
-
-@app.command()
-def mine(
-    file: Path,
-    case: Annotated[str, typer.Option(help="The column that names the case.")],
-    activity: Annotated[str, typer.Option(help="The column with what happened.")],
-    time: Annotated[str, typer.Option(help="The column with the moment.")],
-    least: Annotated[float, typer.Option(help="Hide arrows of fewer percent of the cases.")] = 2.0,
-    folder: Annotated[Path, typer.Option(help="Where picture and tables go.")] = Path("process"),
-) -> None:
-    """Draw how the cases of another system's event log travel (CSV, Parquet, Excel)."""
-    with refusals():
-        log = eventlogs.read(file, case=case, activity=activity, time=time)
-        with out.status("looking at every way"):
-            found = mining.picture(log.events)
-        shown = found.simplified(least / 100)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{file.stem}.svg").write_text(mining.drawn(shown, words={}, links={}), "utf-8")
-        tables.frame(found.edges).write_csv(folder / f"{file.stem}-edges.csv")
-        tables.frame([{"cases": v.cases, "median_s": v.median_s, "way": " → ".join(v.steps)} for v in found.variants]).write_csv(folder / f"{file.stem}-ways.csv")  # fmt: skip
-        refused = tables.Rejects(folder / f"{file.stem}-rejects.csv")
-        refused.add(log.refused)
-    out.print(
-        f"[green]✓[/green] {len(log.events):,} events of {found.cases:,} cases; {len(found.edges)} arrows,"
-        f" {len(found.edges) - len(shown.edges)} hidden in the picture; {log.refused.height:,} rows refused → {folder}"
-    )
 
 
 @app.command("set")

@@ -27,7 +27,8 @@ from zhongshu.core.campaigns import Campaign
 from zhongshu.core.cases.clocks import waiting
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
-from zhongshu.web.vocabulary import LIMITS, WORDS
+from zhongshu.web.vocabulary import LIMITS
+from zhongshu.web.wordbook import WORDS
 
 #: Colour by role, (light, dark). The style sheet, the map and the drawings all read this.
 TOKENS: Mapping[str, tuple[str, str]] = {

@@ -24,7 +24,7 @@ from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.pages.rules import writes
 from zhongshu.web.problems import BadField
-from zhongshu.web.vocabulary import WORDS
+from zhongshu.web.wordbook import WORDS
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/history")
 Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]

@@ -39,7 +39,7 @@ from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, said
 from zhongshu.web.problems import BadField, problem
-from zhongshu.web.vocabulary import WORDS
+from zhongshu.web.wordbook import WORDS
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/catalogue")
 Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
