@@ -268,9 +268,9 @@ def test_the_queue_shows_the_clock_of_whoever_has_the_case(
 ) -> None:
     ding, cheng = key_for(db, "ding"), key_for(db, "cheng")
     number = report(client, sender)["case"]
-    assert "剩 15分钟" in client.get("/desk?stage=filed", headers=ding).text
+    assert "剩 0:15" in client.get("/desk?stage=filed", headers=ding).text
     act(client, ding, number, "dispatch")
-    assert "剩 15分钟" not in client.get("/desk?stage=dispatched", headers=ding).text
+    assert "剩 0:15" not in client.get("/desk?stage=dispatched", headers=ding).text
     hana = key_for(db, "hana")
     act(client, hana, number, "accept")
     act(client, hana, number, "handle", outcome="solved")

@@ -18,7 +18,8 @@ from tests.flow.test_messages import OUT, Carrier, carried, fails, states, told
 from tests.flow.test_notices import DISPATCH, staffed, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.messages import Fault
-from zhongshu.flow.city import City
+from zhongshu.flow import setup
+from zhongshu.flow.city import City, load
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
@@ -29,9 +30,11 @@ PASSWORD = "a long enough password"
 class Office:
     def __init__(self, db: Database) -> None:
         self.db, self.now = db, NOW
-        self.city: City = staffed(db)
+        staffed(db)
         with db.transaction() as tx:
             tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
+            setup.choose(tx, "undo_seconds", "0")  # what may be taken back is told only then
+            self.city: City = load(tx)
         self.hub = Hub(db=db, clock=lambda: self.now, random=same_random(), key=KEY, outlet=OUT)
         html = {"accept": "text/html", "accept-language": "en"}
         self.client = TestClient(app_on(self.hub), follow_redirects=False, headers=html)

@@ -53,9 +53,7 @@ async def take(request: Request, hub: TheHub, actor: Agent) -> Response:
         return page(request, "intake.html", {**view, "problem": None})
     try:
         draft = await asyncio.to_thread(_draft, hub, said)
-        answer = await request.app.state.gatherer.send(replace(draft, lang=language(request)))
-        if isinstance(answer, Refused):
-            raise answer
+        answer = await request.app.state.reports.send(replace(draft, lang=language(request)))
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
