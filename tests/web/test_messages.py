@@ -172,7 +172,7 @@ def test_a_resident_is_told_by_mail_only_where_the_box_is_ticked_and_stops_it(of
     for name, tick in (("li", {"tell": "1"}), ("wu", {})):
         said = {"text": "路灯不亮", "lon": "113.01", "lat": "34.03", "contact": f"{name}@example.org", "token": name, "joins": "own", **tick}  # fmt: skip
         answer = client.post("/report", data=said)
-        codes[name] = answer.headers["location"].split("/")[2].partition("?")[0]
+        codes[name] = answer.headers["location"].rpartition("/")[2].partition("?")[0]
     told(office.db, office.city)
     carrier = Carrier()
     carried(office.db, office.city, carrier)
