@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tests.cast import ADA, CHENG, DING
 from tests.factories import KEY, NOW, draft, same_random
+from tests.flow import test_notices
 from tests.flow.test_intake import sent, through
-from tests.flow.test_notices import DISPATCH, DONE, Killed, actor, staffed
+from tests.flow.test_notices import DISPATCH, DONE, Killed, actor
 from tests.link.outside import mail_server, web_server
 from zhongshu import jobs
 from zhongshu.core.cases import Act, Case
@@ -32,7 +33,7 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.texts import Hearer, Medium, NoSuchVariable, Text, check, filled, usual
 from zhongshu.core.values import Refused
-from zhongshu.flow import addresses, notices, outward, sending, subscriptions, texts
+from zhongshu.flow import addresses, notices, outward, sending, setup, subscriptions, texts
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.flow.outward import Outlet
@@ -72,6 +73,14 @@ def fails(parcel: Parcel, fault: Fault = Fault.MESSAGE, *, permanent: bool = Fal
         ids=parcel.ids, channel=parcel.channel, error=f"no: {parcel.to}", fault=fault,
         permanent=permanent,
     )  # fmt: skip
+
+
+def staffed(db: Database, *, window: int = 0) -> City:
+    """The small city with somebody above, where so many seconds are left to take back."""
+    test_notices.staffed(db)
+    with db.transaction() as tx:
+        setup.choose(tx, "undo_seconds", str(window))
+        return load(tx)
 
 
 def reached(db: Database, *logins: str, medium: Medium = Medium.EMAIL) -> None:
@@ -266,11 +275,7 @@ def test_a_refusal_says_why_and_the_log_has_neither_address_nor_code(db: Databas
 def test_a_joined_report_hears_of_the_merge_and_what_is_undone_in_time_is_told_nobody(
     db: Database,
 ) -> None:
-    staffed(db)
-    with db.transaction() as tx:
-        said = city_store.setting(tx, "city")
-        city_store.set_setting(tx, "city", {**said, "messages": {"undo_seconds": 60}})
-        city = load(tx)
+    city = staffed(db, window=60)
     case = asked(db, city)
     with db.transaction() as tx:
         other = sent(tx, city, draft("井盖丢了", lat=34.01))

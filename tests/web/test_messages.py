@@ -14,12 +14,11 @@ from fastapi.testclient import TestClient
 
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import sent
-from tests.flow.test_messages import OUT, Carrier, carried, fails, states, told
-from tests.flow.test_notices import DISPATCH, staffed, through
+from tests.flow.test_messages import OUT, Carrier, carried, fails, staffed, states, told
+from tests.flow.test_notices import DISPATCH, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.messages import Fault
-from zhongshu.flow import setup
-from zhongshu.flow.city import City, load
+from zhongshu.flow.city import City
 from zhongshu.flow.signin import hashed_password
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
@@ -30,11 +29,9 @@ PASSWORD = "a long enough password"
 class Office:
     def __init__(self, db: Database) -> None:
         self.db, self.now = db, NOW
-        staffed(db)
+        self.city: City = staffed(db)
         with db.transaction() as tx:
             tx.execute("update accounts set password_hash = %s", (hashed_password(PASSWORD),))
-            setup.choose(tx, "undo_seconds", "0")  # what may be taken back is told only then
-            self.city: City = load(tx)
         self.hub = Hub(db=db, clock=lambda: self.now, random=same_random(), key=KEY, outlet=OUT)
         html = {"accept": "text/html", "accept-language": "en"}
         self.client = TestClient(app_on(self.hub), follow_redirects=False, headers=html)

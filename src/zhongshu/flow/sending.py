@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.cases import Case
+from zhongshu.core.cases.undo import undone as taken_back
 from zhongshu.core.facts import Fact
 from zhongshu.core.messages import (
     CONFIRM,
@@ -183,7 +184,7 @@ def _taken_back(m: Message, book: _Book) -> bool:
     if m.case_id is None or m.seq is None:
         return False
     story = book.stories[m.case_id]
-    return undone(story[m.seq - 1], story[m.seq :])
+    return m.seq in taken_back(story) or undone(story[m.seq - 1], story[m.seq :])
 
 
 def _parcel(
