@@ -30,8 +30,10 @@ WHO = ("", "dispatcher", "supervisor", "gridlead", "admin")
 NO_PAGE = re.compile(
     r"^/(api|events|photos)|\.(csv|js|png|svg|webmanifest|atom|xlsx|pdf|json|bin)$"
 )
-#: Pages the demo has nothing for.
-NOT_IN_THE_DEMO: set[str] = set()
+#: Pages the demo has nothing for: no call was just taken, no draft is being made.
+NOT_IN_THE_DEMO = {
+    "/desk/new/{code}", "/workshop/catalogue/{version}/add", "/workshop/grid/{version}/trial",
+}  # fmt: skip
 
 
 def pages_of(who: str) -> list[str]:
@@ -100,5 +102,7 @@ def test_axe_has_nothing_against_any_page(demo: Demo, new_page, who: str) -> Non
                 if link is not None:
                     waiting.append(link)
                     break
-    assert against == {}
+    assert not against, "\n".join(
+        f"{path}: {said}" for path, all_ in against.items() for said in all_
+    )
     assert {route for route in wanted if "{" in route} <= NOT_IN_THE_DEMO

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import gzip
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Response, expect
 
+from tests.browser.chromium import CHROMIUM, PATIENCE_MS
 from tests.browser.wire import Wire
-from tests.demo_server import Demo, running
+from tests.demo_server import Demo
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
-PATIENCE_MS = 90_000
-expect.set_options(timeout=30_000)
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 DRAWS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 #: What the first look at the screen may weigh, as a server in front of the hub sends it.
@@ -27,23 +24,16 @@ MOST_BYTES = 900_000
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browsers() -> Iterator[dict[str, Browser]]:
-    with sync_playwright() as playwright:
-        made = {
-            name: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
-            for name, more in (
-                ("draws", DRAWS), ("bare", ["--disable-gpu", "--disable-software-rasterizer"]),
-            )
-        }  # fmt: skip
-        yield made
-        for each in made.values():
-            each.close()
+def browsers(playwright: Playwright) -> Iterator[dict[str, Browser]]:
+    made = {
+        name: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
+        for name, more in (
+            ("draws", DRAWS), ("bare", ["--disable-gpu", "--disable-software-rasterizer"]),
+        )
+    }  # fmt: skip
+    yield made
+    for each in made.values():
+        each.close()
 
 
 @pytest.fixture
