@@ -212,7 +212,7 @@ def test_both_readmes_tell_the_same() -> None:
     """The same commands, pictures and links in both languages."""
     english, chinese = (
         {
-            found[0].replace("-zh.png", ".png").replace("-en.png", ".png")
+            found[0].replace("-zh.webp", ".webp").replace("-en.webp", ".webp")
             for found in _TOLD.finditer((ROOT / name).read_text(encoding="utf-8"))
         }
         for name in ("README.md", "README.zh-CN.md")
