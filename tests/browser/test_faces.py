@@ -31,7 +31,7 @@ NO_PAGE = re.compile(
     r"^/(api|events|photos)|\.(csv|js|png|svg|webmanifest|atom|xlsx|pdf|json|bin|ics)$"
 )
 #: At least so many pages somebody finds by following links; one without its data is not found.
-LEAST = {"": 12, "dispatcher": 40, "supervisor": 1, "gridlead": 2, "admin": 5}
+LEAST = {"": 12, "dispatcher": 30, "supervisor": 1, "gridlead": 2, "admin": 5}
 
 
 def pages_of(who: str) -> list[str]:
