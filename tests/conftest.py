@@ -33,11 +33,7 @@ settings.load_profile("hub")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, and all that look at the demo: it starts once."""
     for item in items:
-        group = (
-            "demo"
-            if {"new_page", "signed_in"} & set(getattr(item, "fixturenames", ()))
-            else str(item.path)
-        )
+        group = "demo" if "new_page" in getattr(item, "fixturenames", ()) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -51,13 +51,13 @@ RUNS_EVERY_S = 1.0
 DAYS_EVERY_S = 30.0
 #: The lottery's work is of a day; asking often only makes a hub that was away catch up soon.
 LOTTERY_EVERY_S = 600.0
+#: A month ends once in a month: the same.
+FREEZING_EVERY_S = 600.0
 SENDING_EVERY_S = 1.0
 
 #: Whoever hands parcels over, and says of each what came of it; those it says nothing of it has
 #: not tried.
 Carry = Callable[[Sequence[Parcel]], Iterable[Delivery]]
-#: A month ends once in a month; asking often only makes a hub that was away catch up soon.
-FREEZING_EVERY_S = 600.0
 
 
 def run(

@@ -40,13 +40,16 @@ def new_page(browser: Browser, demo: Demo) -> Iterator:
     errors: list[str] = []
     contexts = []
 
-    def make(who: str = "", *, lang: str = "zh", width: int = 1280, scripts: bool = True) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, java_script_enabled=scripts,
+    def make(
+        who: str = "", *, lang: str = "zh", width: int = 1280, height: int = 900,
+        scripts: bool = True, url: str = demo.url, by: Browser = browser,
+    ) -> Page:  # fmt: skip
+        context = by.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=scripts,
             locale="zh-CN" if lang == "zh" else "en-US", reduced_motion="reduce",
         )  # fmt: skip
         contexts.append(context)
-        context.add_cookies([{"name": "lang", "value": lang, "url": demo.url}])
+        context.add_cookies([{"name": "lang", "value": lang, "url": url}])
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -54,12 +57,12 @@ def new_page(browser: Browser, demo: Demo) -> Iterator:
             "request",
             lambda r: (
                 None
-                if r.url.startswith((demo.url, "blob:", "data:"))
+                if r.url.startswith((url, "blob:", "data:"))
                 else errors.append(f"asked elsewhere: {r.url}")
             ),
         )
         if who:
-            page.goto(f"{demo.url}/login")
+            page.goto(f"{url}/login")
             page.fill("#login", who)
             page.fill("#password", demo.password)
             page.click("main button")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, Response, expect
@@ -37,31 +37,15 @@ def browsers(playwright: Playwright) -> Iterator[dict[str, Browser]]:
 
 
 @pytest.fixture
-def signed_in(browsers: dict[str, Browser], demo: Demo) -> Iterator:
-    """Return a maker of pages signed in as the supervisor; scripts' errors fail the test."""
-    errors: list[str] = []
-    contexts = []
+def signed_in(browsers: dict[str, Browser], demo: Demo, new_page) -> Callable[..., Page]:
+    """Return a maker of small pages signed in as the supervisor, by the browser of a name."""
 
     def make(browser: str = "draws", *, url: str = demo.url, lang: str = "en") -> Page:
-        context = browsers[browser].new_context(
-            viewport={"width": 760, "height": 480}, reduced_motion="reduce", locale="en-US"
+        return new_page(
+            "supervisor", lang=lang, width=760, height=480, url=url, by=browsers[browser]
         )
-        contexts.append(context)
-        context.add_cookies([{"name": "lang", "value": lang, "url": url}])
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{url}/login")
-        page.fill("#login", "supervisor")
-        page.fill("#password", demo.password)
-        page.click("main button")
-        expect(page).to_have_url(re.compile("/desk"))
-        return page
 
-    yield make
-    for context in contexts:
-        context.close()
-    assert errors == []
+    return make
 
 
 def weight(answers: list[Response], url: str) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import timedelta
 from functools import cache
 from typing import cast
 
@@ -14,6 +16,9 @@ from zhongshu.store.db import Database
 from zhongshu.web.app import create_app
 from zhongshu.web.hub import Hub
 from zhongshu.web.tally import Tally
+
+#: How a browser asks that reads English.
+HTML = {"accept": "text/html", "accept-language": "en"}
 
 
 def hub_on(db: Database) -> Hub:
@@ -37,6 +42,16 @@ def app_on(hub: Hub) -> FastAPI:
 @cache
 def _the_app() -> FastAPI:
     return create_app(cast("Hub", None))
+
+
+def signed_in(db: Database, account: int) -> dict[str, str]:
+    """Return the cookie of a fresh session of an account."""
+    token = f"session-{account}".encode()
+    with db.transaction() as tx:
+        accounts.open_session(
+            tx, account, signin.token_hash(token), at=NOW, until=NOW + timedelta(hours=12)  # type: ignore[arg-type]
+        )  # fmt: skip
+    return {"zhongshu": base64.urlsafe_b64encode(token).decode()}
 
 
 def key_for(db: Database, login: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ import io
 import json
 import sqlite3
 import zipfile
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,11 +14,10 @@ import shapefile
 import shapely
 from starlette.testclient import TestClient
 
-from tests.cast import ADMIN, DING
+from tests.cast import DING
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
-from tests.web.hub import app_on, hub_on
-from tests.web.test_people import HTML, signed_in
+from tests.web.hub import signed_in
 from zhongshu.core.place import Datum, Point, from_wgs84
 from zhongshu.flow.city import load
 from zhongshu.store.db import Database
@@ -28,18 +26,6 @@ from zhongshu.web.hub import Hub
 API = {"accept": "application/json"}
 #: A line from north to south through the middle of N-1.
 MIDDLE = "113.01,34.05 113.01,34.01"
-
-
-@pytest.fixture
-def hub(db: Database) -> Hub:
-    return hub_on(db)
-
-
-@pytest.fixture
-def admin(hub: Hub, db: Database) -> Iterator[TestClient]:
-    with TestClient(app_on(hub), headers=HTML, follow_redirects=False) as client:
-        client.cookies.update(signed_in(db, ADMIN.account))  # type: ignore[arg-type]
-        yield client
 
 
 def begun(admin: TestClient) -> str:

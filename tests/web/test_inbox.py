@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from tests.factories import KEY, NOW, same_random
 from tests.flow.test_notices import caught_up, hire
-from tests.web.hub import app_on, key_for
+from tests.web.hub import HTML, app_on, key_for
 from zhongshu.core.access import Duty
 from zhongshu.flow.city import load
 from zhongshu.flow.climbing import climb
@@ -24,7 +24,6 @@ from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
 
 PASSWORD = "a long enough password"
-HTML = {"accept": "text/html", "accept-language": "en"}
 
 
 class Desk:

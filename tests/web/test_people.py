@@ -13,29 +13,12 @@ from starlette.testclient import TestClient
 from tests.cast import ADMIN, DING, HANA
 from tests.factories import NOW
 from tests.shape.test_routes import Fill, guards, walk
-from tests.web.hub import app_on, hub_on
+from tests.web.hub import HTML, app_on, signed_in
 from zhongshu.flow import signin
 from zhongshu.store import accounts, city_facts
 from zhongshu.store.db import LOOKING, Database
 from zhongshu.web.guard import Anybody
 from zhongshu.web.hub import Hub
-
-HTML = {"accept": "text/html", "accept-language": "en"}
-
-
-def signed_in(db: Database, account: int) -> dict[str, str]:
-    """Return the cookie of a fresh session of an account."""
-    token = f"session-{account}".encode()
-    with db.transaction() as tx:
-        accounts.open_session(
-            tx, account, signin.token_hash(token), at=NOW, until=NOW + timedelta(hours=12)  # type: ignore[arg-type]
-        )  # fmt: skip
-    return {"zhongshu": base64.urlsafe_b64encode(token).decode()}
-
-
-@pytest.fixture
-def hub(db: Database) -> Hub:
-    return hub_on(db)
 
 
 @pytest.fixture

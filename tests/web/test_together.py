@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.hub import app_on, hub_on, key_for
+from tests.web.hub import app_on, key_for
 from zhongshu.core.access import Actor
 from zhongshu.core.cases import Act, Case
 from zhongshu.flow import browse, signin
@@ -17,11 +17,6 @@ from zhongshu.store import accounts
 from zhongshu.store.db import Database
 from zhongshu.web.api.acts import ActIn, Asked, together
 from zhongshu.web.hub import Hub
-
-
-@pytest.fixture
-def hub(db: Database) -> Hub:
-    return hub_on(db)
 
 
 @pytest.fixture

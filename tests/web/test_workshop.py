@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from starlette.testclient import TestClient
 
-from tests.cast import ADMIN, DING
-from tests.web.hub import app_on, hub_on, key_for
-from tests.web.test_people import HTML, signed_in
+from tests.cast import DING
+from tests.web.hub import app_on, key_for, signed_in
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages.workshop import SECTIONS
 
 API = {"accept": "application/json"}
-
-
-@pytest.fixture
-def hub(db: Database) -> Hub:
-    return hub_on(db)
-
-
-@pytest.fixture
-def admin(hub: Hub, db: Database) -> Iterator[TestClient]:
-    with TestClient(app_on(hub), headers=HTML, follow_redirects=False) as client:
-        client.cookies.update(signed_in(db, ADMIN.account))  # type: ignore[arg-type]
-        yield client
 
 
 def test_the_landing_leads_everywhere_and_says_what_deserves_a_look(

@@ -199,16 +199,21 @@ def set_unit_hours(tx: Tx, unit: UnitId, hours: Mapping[str, Any] | None) -> Non
     )
 
 
+#: Posts that are, with how many hold each now.
+_POSTS: LiteralString = (
+    "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
+    " (select count(*)::int from tenures t where t.post = p.id"
+    "   and (t.held_until is null or t.held_until > now())) as held"
+    " from posts p left join areas a on a.id = p.area where p.ended_at is null"
+)
+
+
 def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]:
     """Return the posts on these areas and in this unit."""
     return (
         tx.cursor(row_factory=class_row(Post))
         .execute(
-            "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
-            " (select count(*)::int from tenures t where t.post = p.id"
-            "   and (t.held_until is null or t.held_until > now())) as held"
-            " from posts p where (p.area = any(%s) or p.unit = %s) and p.ended_at is null"
-            " order by p.id limit 200",
+            _POSTS + " and (p.area = any(%s) or p.unit = %s) order by p.id limit 200",
             (list(areas), unit),
         )
         .fetchall()
@@ -220,10 +225,7 @@ def posts_with(tx: Tx, duties: Sequence[str], *, limit: int = 60) -> list[Post]:
     return (
         tx.cursor(row_factory=class_row(Post))
         .execute(
-            "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
-            " (select count(*)::int from tenures t where t.post = p.id"
-            "   and (t.held_until is null or t.held_until > now())) as held"
-            " from posts p left join areas a on a.id = p.area where p.duty = any(%s) and p.phone <> ''"
+            _POSTS + " and p.duty = any(%s) and p.phone <> ''"
             " order by a.hi - a.lo desc nulls first, p.id limit %s",
             (list(duties), limit),
         )

@@ -182,7 +182,7 @@ def _word(context: Context, family: str, key: str) -> str:
     if own:
         zh, en = own["zh"], own["en"]
         return (zh or en) if context["lang"] == "zh" else (en or zh)
-    return said(WORDS[family].get(str(key), str(key)), context["lang"])
+    return worded(family, str(key), context["lang"])
 
 
 def worded(family: str, key: str, lang: Lang) -> str:

@@ -70,16 +70,27 @@ def _accounts(
     query = dict(request.query_params)
     with hub.db.transaction() as tx:
         found = flow.access(tx, now=hub.clock())
-    listed = accounts_wanted(found, query)
+    return _listed(
+        request, "accounts.html", accounts_wanted(found, query),
+        {"access": found, "states": STATES[1:], "state_of": state_of, "link": link},
+        refusal=refusal, typed=typed,
+    )  # fmt: skip
+
+
+def _listed(
+    request: Request, template: str, wanted: Sequence[Any], more: Mapping[str, Any], *,
+    refusal: Refused | None, typed: Mapping[str, str] | None,
+) -> Response:  # fmt: skip
+    """Show a page of a list with its filter, and what was typed where that was refused."""
+    query = dict(request.query_params)
     start = _start(query)
     return page(
-        request, "accounts.html",
+        request, template,
         {
-            "access": found, "listed": listed[start : start + PAGE], "count": len(listed),
-            "start": start, "PAGE": PAGE, "asked": query, "duties": list(Duty), "states": STATES[1:],
+            "listed": wanted[start : start + PAGE], "count": len(wanted), "start": start,
+            "PAGE": PAGE, "asked": query, "duties": list(Duty), "typed": typed or {},
             "kept": {k: v for k, v in query.items() if k != "start" and v},
-            "state_of": state_of, "typed": typed or {}, "link": link,
-            "problem": problem(refusal, language(request)) if refusal else None,
+            "problem": problem(refusal, language(request)) if refusal else None, **more,
         },
         status=refusal.status if refusal else 200,
     )  # fmt: skip
@@ -201,19 +212,13 @@ def _posts(
     query, city = dict(request.query_params), hub.city()
     with hub.db.transaction() as tx:
         found = flow.access(tx, now=hub.clock())
-    listed = posts_wanted(found, city, query)
-    start = _start(query)
-    return page(
-        request, "posts.html",
+    return _listed(
+        request, "posts.html", posts_wanted(found, city, query),
         {
-            "access": found, "listed": listed[start : start + PAGE], "count": len(listed),
-            "start": start, "PAGE": PAGE, "asked": query, "duties": list(Duty), "typed": typed or {},
-            "kept": {k: v for k, v in query.items() if k != "start" and v},
-            "vacant": sum(found.vacant(p) for p in found.posts.values()),
+            "access": found, "vacant": sum(found.vacant(p) for p in found.posts.values()),
             "units": [u for u in city.units.values() if u.active],
-            "problem": problem(refusal, language(request)) if refusal else None,
         },
-        status=refusal.status if refusal else 200,
+        refusal=refusal, typed=typed,
     )  # fmt: skip
 
 
