@@ -25,9 +25,8 @@ from zhongshu.flow.people import Hand
 from zhongshu.store import grid as store
 from zhongshu.store.db import Tx
 from zhongshu.store.grid import Version
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of
 from zhongshu.web.problems import BadField
 
 router = APIRouter(tags=["grid"], prefix="/grid/versions")

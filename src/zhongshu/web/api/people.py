@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from zhongshu.core.access import Actor, Forbidden, NotFound, Permission
+from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.flow import people as flow
 from zhongshu.flow import signin
 from zhongshu.flow.city import City
-from zhongshu.flow.people import Access, Hand
+from zhongshu.flow.people import Access
 from zhongshu.store.accounts import Account, Post
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import governs, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
 
@@ -166,17 +167,6 @@ def end(hub: TheHub, actor: Governor, post: int) -> dict[str, Any]:
 
 
 # ── read alike by page and API ───────────────────────────────────────────────────────
-
-
-def governs(actor: Actor) -> Actor:
-    """Return the actor, who must be able to change accounts of the whole city."""
-    if actor.acting(Permission.ACCOUNT_WRITE, area_code=None, unit=None) is None:
-        raise Forbidden("permission", Permission.ACCOUNT_WRITE.value)
-    return actor
-
-
-def hand_of(hub: Hub, actor: Actor) -> Hand:
-    return Hand(account=actor.account, at=hub.clock(), zone=hub.city().zone)
 
 
 def new_token(hub: Hub) -> tuple[bytes, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhongshu.core.access import Actor, Forbidden, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.faults import faults
 from zhongshu.core.proposals import Change, Subject
@@ -23,6 +23,7 @@ from zhongshu.store.proposals import Among, Differing, Kept, Run
 from zhongshu.web import wanted
 from zhongshu.web.api.same import SameIn
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField, problem
 
@@ -144,13 +145,6 @@ class SwitchIn(BaseModel):
     reason: str
     starts_on: date | None = None
     version: int | None = None
-
-
-def decides(actor: Actor) -> Actor:
-    """Return an actor who may change the rules of the whole city, or refuse."""
-    if actor.acting(Permission.CITY_WRITE, area_code=None, unit=None) is None:
-        raise Forbidden("permission", Permission.CITY_WRITE.value)
-    return actor
 
 
 @router.get("/proposals")

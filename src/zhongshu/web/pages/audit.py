@@ -18,11 +18,10 @@ from zhongshu.store import accounts, city_facts
 from zhongshu.store.city_facts import CityFact
 from zhongshu.store.db import Tx
 from zhongshu.web import sheets
-from zhongshu.web.api.people import governs, hand_of
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import governs, hand_of, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.rules import writes
 from zhongshu.web.problems import BadField
 from zhongshu.web.wordbook import WORDS
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import ALLOWS, Actor, Duty, NotFound, Permission
 from zhongshu.core.grid import CHAIN
@@ -22,8 +20,6 @@ from zhongshu.web import sheets
 from zhongshu.web.api.people import (
     STATES,
     accounts_wanted,
-    governs,
-    hand_of,
     new_token,
     placed,
     post_said,
@@ -31,22 +27,17 @@ from zhongshu.web.api.people import (
     state_of,
     words_near,
 )
+from zhongshu.web.forms import Sent, day, number, text
 from zhongshu.web.guard import Anybody, Needs, SignedOut, TheHub, cookie_name, cookie_token
+from zhongshu.web.hands import governs, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
 Public = Annotated[Actor | None, Depends(Anybody())]
 PAGE = 100
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 def read_token(text: str) -> bytes:
@@ -178,11 +169,11 @@ def account_act(
         "block": lambda tx, hand: flow.block(tx, hand, account),
         "unblock": lambda tx, hand: flow.unblock(tx, hand, account),
         "appoint": lambda tx, hand: flow.appoint(
-            tx, hand, _number(text(sent, "post")), account, since=_day(sent, "since"),
-            until=_day(sent, "until") if text(sent, "until") else None,
+            tx, hand, number(text(sent, "post")), account, since=day("since", text(sent, "since")),
+            until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, _number(text(sent, "post")), account, on=_day(sent, "on")
+            tx, hand, number(text(sent, "post")), account, on=day("on", text(sent, "on"))
         ),
     }  # fmt: skip
     if what not in acts:
@@ -319,11 +310,11 @@ def post_act(
         "end": lambda tx, hand: flow.end_post(tx, hand, post),
         "again": lambda tx, hand: flow.post_again(tx, hand, post),
         "appoint": lambda tx, hand: flow.appoint(
-            tx, hand, post, _number(text(sent, "account")), since=_day(sent, "since"),
-            until=_day(sent, "until") if text(sent, "until") else None,
+            tx, hand, post, number(text(sent, "account")), since=day("since", text(sent, "since")),
+            until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, post, _number(text(sent, "account")), on=_day(sent, "on")
+            tx, hand, post, number(text(sent, "account")), on=day("on", text(sent, "on"))
         ),
     }  # fmt: skip
     if what not in acts:
@@ -405,27 +396,6 @@ def key(
 class Differ(Refused):
     message = "The two passwords are not the same."
     remedy = "Write the same one twice."
-
-
-# ── reading forms ────────────────────────────────────────────────────────────────────
-
-
-def text(sent: FormData, name: str) -> str:
-    value = sent.get(name)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _number(said: str) -> int:
-    if not (said.isascii() and said.isdigit()) or len(said) > 15:
-        raise NotFound("number", said)
-    return int(said)
-
-
-def _day(sent: FormData, name: str) -> date:
-    try:
-        return date.fromisoformat(text(sent, name))
-    except ValueError:
-        raise BadField(name, text(sent, name), why="write a day such as 2027-01-01") from None
 
 
 def _start(query: Mapping[str, str]) -> int:
