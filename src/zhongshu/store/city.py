@@ -149,10 +149,13 @@ def add_areas(tx: Tx, added: Sequence[Area]) -> None:
 
 
 def end_areas(tx: Tx, ended: Sequence[AreaId], *, on: date) -> None:
-    """End the validity of areas on a day; cases keep the version they were filed under."""
+    """End the validity of areas on a day, of those that do not end earlier; cases keep the
+    version they were filed under.
+    """
     tx.execute(
-        "update areas set valid_until = %s where id = any(%s) and valid_from < %s",
-        (on, list(ended), on),
+        "update areas set valid_until = %(on)s where id = any(%(ended)s) and valid_from < %(on)s"
+        " and (valid_until is null or valid_until > %(on)s)",
+        {"on": on, "ended": list(ended)},
     )
 
 

@@ -22,7 +22,6 @@ from zhongshu.web import sheets
 from zhongshu.web.api.grid import (
     EditIn,
     Pair,
-    brought,
     edited,
     opened,
     turn_said,
@@ -116,7 +115,7 @@ def _brought(hub: Hub, actor: Actor, name: str, data: bytes, typed: Mapping[str,
     if not crs:
         raise NoDatum("crs")
     with hub.db.transaction() as tx:
-        return brought(
+        return flow.brought(
             tx, hub.city(), hand_of(hub, actor), features, title=typed["title"] or name,
             kind=typed["kind"], crs=crs, whole=bool(typed["whole"]), columns=Columns(**chosen),
         )  # fmt: skip
