@@ -386,6 +386,8 @@ DATUMS: Mapping[str, str] = {
 KEY_FACTS: Mapping[str, str] = {
     "key:made": N_("Key made"), "key:revoked": N_("Key called back"),
     "key:rotated": N_("Key replaced"), "key:again": N_("Key works on"),
+}  # fmt: skip
+SET_UP_FACTS: Mapping[str, str] = {
     "words:changed": N_("Word changed"), "city:named": N_("City named"),
     "city:days": N_("Holidays brought in"), "city:units": N_("Units brought in"),
 }  # fmt: skip
@@ -402,7 +404,8 @@ DOCTOR: Mapping[str, str] = {
 FACT_FAMILIES: Mapping[str, str] = {
     "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
     "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
-    "words:": N_("Words: all"), "city:": N_("Set-up: all"),
+    "words:": N_("Words: all"), "city:": N_("Set-up: all"), "screen:": N_("Screen: all"),
+    "messages:": N_("Messages: all"),
 }  # fmt: skip
 ACCOUNT_STATES: Mapping[str, str] = {
     "open": N_("active"), "waiting": N_("has no password yet"), "blocked": N_("blocked"),

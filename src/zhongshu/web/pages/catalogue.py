@@ -111,7 +111,7 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
     """List the versions, and what was changed by whom."""
     with hub.db.transaction() as tx:
         found = flow.listing(tx, today=hand(hub, actor).today)
-        facts = city_facts.listing(
+        facts = city_facts.browse(
             tx,
             kind="catalogue:",
             before=number(before, "version") if before else None,
@@ -168,7 +168,7 @@ def rejects(request: Request, hub: TheHub, _: Reader, version: int) -> Response:
     """Return the rows of a version's file that were refused, with their reasons."""
     lang = language(request)
     with hub.db.transaction() as tx:
-        facts = city_facts.listing(tx, kind=CatalogueFact.IMPORTED, limit=1000)
+        facts = city_facts.browse(tx, kind=CatalogueFact.IMPORTED, limit=1000)
     found = next((f for f in facts if f.says.get("version") == version), None)
     if found is None:
         raise NotFound("version", version)

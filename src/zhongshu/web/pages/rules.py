@@ -26,10 +26,9 @@ from zhongshu.core.proposals import (
 from zhongshu.core.values import Refused
 from zhongshu.flow import proposals, same, whatif
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, city_facts, pasts
+from zhongshu.store import pasts
 from zhongshu.store import proposals as store
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after
 from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hands import decides, writes
@@ -203,27 +202,10 @@ def calendar(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 
 @router.get("/history")
-def history(request: Request, hub: TheHub, actor: Reader) -> Response:
-    """Show what was changed of the city's own data, by whom, when and why."""
-    before, city, lang = after(request.query_params), hub.city(), language(request)
-    with hub.db.transaction() as tx:
-        found = city_facts.listing(tx, before=before or None, limit=51)
-        names = accounts.names(tx, sorted({f.account for f in found if f.account is not None}))
-    told = {
-        fact.id: [
-            rulewords.told(Change.read(change), city, lang)
-            for change in fact.says.get("changes", ())
-            if isinstance(change, dict) and "subject" in change
-        ]
-        for fact in found[:50]
-    }
-    return page(
-        request, "rules_history.html",
-        {
-            "facts": found[:50], "names": names, "told": told, "writes": writes(actor),
-            "next": found[49].id if len(found) > 50 else None,
-        },
-    )  # fmt: skip
+def history(request: Request, _: Reader) -> Response:
+    """Lead to the one list of changes."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/workshop/history{query}", 303)
 
 
 # ── changing, into a draft ───────────────────────────────────────────────────────────
