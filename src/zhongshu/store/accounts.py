@@ -79,10 +79,9 @@ def by_login(tx: Tx, login: str) -> Login | None:
 
 
 def add(tx: Tx, *, login: str, name: str, password_hash: str | None, lang: str = "zh") -> AccountId:
-    """Write an account; a login that is there keeps its identity and gets the new password."""
+    """Write an account with its password; there must be none of this login."""
     row = tx.execute(
-        "insert into accounts (login, name, password_hash, lang) values (%s, %s, %s, %s)"
-        " on conflict (login) do update set password_hash = excluded.password_hash returning id",
+        "insert into accounts (login, name, password_hash, lang) values (%s, %s, %s, %s) returning id",
         (login.lower(), name, password_hash, lang),
     ).fetchone()
     assert row is not None
@@ -158,7 +157,9 @@ def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account as the workshop lists it. ``key`` says how it gets in: password, link or nothing."""
+    """An account as the workshop lists it, with how it gets in: by keys (``machine``), a password,
+    or a one-time link that works until a moment.
+    """
 
     id: AccountId
     login: str

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from starlette.datastructures import FormData
 
 from zhongshu.core.access import ALLOWS, Actor, Duty, NotFound, Permission
 from zhongshu.core.grid import CHAIN
@@ -21,7 +23,6 @@ from zhongshu.web.api.people import (
     STATES,
     accounts_wanted,
     new_token,
-    placed,
     post_said,
     posts_wanted,
     state_of,
@@ -32,7 +33,7 @@ from zhongshu.web.guard import Anybody, Needs, SignedOut, TheHub, cookie_name, c
 from zhongshu.web.hands import governs, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.problems import problem
+from zhongshu.web.problems import BadField, problem
 
 router = APIRouter(include_in_schema=False)
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
@@ -173,7 +174,8 @@ def account_act(
             until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, number(text(sent, "post")), account, on=day("on", text(sent, "on"))
+            tx, hand, number(text(sent, "post")), account, on=day("on", text(sent, "on")),
+            held_from=_moment(sent, "held_from"),
         ),
     }  # fmt: skip
     if what not in acts:
@@ -237,7 +239,7 @@ def make_post(request: Request, hub: TheHub, actor: Governor, sent: Sent) -> Res
             post = flow.make_post(
                 tx, hand_of(hub, governs(actor)), duty=typed["duty"], name_zh=typed["name_zh"],
                 name_en=typed["name_en"], phone=typed["phone"],
-                **placed(hub.city(), typed["area"], typed["unit"]),
+                **flow.placed(hub.city(), typed["area"], typed["unit"]),
             )  # fmt: skip
     except Refused as refusal:
         return _posts(request, hub, actor, refusal=refusal, typed=typed)
@@ -314,7 +316,8 @@ def post_act(
             until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, post, number(text(sent, "account")), on=day("on", text(sent, "on"))
+            tx, hand, post, number(text(sent, "account")), on=day("on", text(sent, "on")),
+            held_from=_moment(sent, "held_from"),
         ),
     }  # fmt: skip
     if what not in acts:
@@ -396,6 +399,14 @@ def key(
 class Differ(Refused):
     message = "The two passwords are not the same."
     remedy = "Write the same one twice."
+
+
+def _moment(sent: FormData, name: str) -> datetime | None:
+    said = text(sent, name)
+    try:
+        return datetime.fromisoformat(said) if said else None
+    except ValueError:
+        raise BadField(name, said, why="a moment such as 2027-01-01T00:00:00+08:00") from None
 
 
 def _start(query: Mapping[str, str]) -> int:
