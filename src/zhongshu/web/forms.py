@@ -46,6 +46,14 @@ def day(field: str, said: str) -> date:
         raise BadField(field, said, why="write a day such as 2027-01-01") from None
 
 
+def degrees(field: str, said: str) -> float | None:
+    """Return the degrees a form says; None where it says nothing."""
+    try:
+        return float(said) if said.strip() else None
+    except ValueError:
+        raise BadField(field, said, why="degrees, such as 113.62") from None
+
+
 async def file(sent: FormData, name: str = "file") -> tuple[str, bytes]:
     """Return the name and the bytes of the file that was chosen."""
     chosen = sent.get(name)
