@@ -387,6 +387,10 @@ KEY_FACTS: Mapping[str, str] = {
     "key:made": N_("Key made"), "key:revoked": N_("Key called back"),
     "key:rotated": N_("Key replaced"), "key:again": N_("Key works on"),
 }  # fmt: skip
+#: What a replay was told last.
+REPLAY_ORDERS: Mapping[str, str] = {
+    "run": N_("play"), "pause": N_("stand still"), "stop": N_("stop"),
+}  # fmt: skip
 SET_UP_FACTS: Mapping[str, str] = {
     "words:changed": N_("Word changed"), "city:named": N_("City named"),
     "city:days": N_("Holidays brought in"), "city:units": N_("Units brought in"),

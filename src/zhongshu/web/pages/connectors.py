@@ -41,7 +41,6 @@ def _connectors(
     request: Request, hub: Hub, actor: Actor, *, refusal: Refused | None = None, key: str = ""
 ) -> Response:
     governs(actor)
-    request.app.state.tally.write()
     with hub.db.transaction() as tx:
         found = store.keys(tx, since=hub.clock() - timedelta(days=1))
         imports, replay = store.imports(tx), store.replay(tx)
