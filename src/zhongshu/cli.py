@@ -38,7 +38,7 @@ from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
 from zhongshu.flow.replay import Order
-from zhongshu.link import checks, holidays, sheets, tables, webserver
+from zhongshu.link import holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store import accounts
 from zhongshu.store.db import Database, Tx
@@ -460,15 +460,10 @@ def rekey(
 
 @app.command()
 def doctor() -> None:
-    """Check database, second wall, disk, clock, fonts and keys, and say what to do."""
+    """Check database, second wall, disk, clock, fonts, keys and mail, and say what to do."""
     settings = Settings.read()
-    findings = list(checks.all_of(main.folder(settings), settings.database_url))
-    target = checks.reachable(main.folder(settings), settings.database_url)
-    if target is not None and findings[0].good:
-        findings.insert(1, main.look_at_wall(target))
-    findings.append(main.look_at_mail(settings))
     bad = 0
-    for finding in findings:
+    for finding in main.findings(settings, settings.database_url):
         bad += not finding.good
         out.print(
             f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}"

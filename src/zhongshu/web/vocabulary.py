@@ -403,7 +403,7 @@ START_STEPS: Mapping[str, str] = {
 }  # fmt: skip
 DOCTOR: Mapping[str, str] = {
     "clock": N_("Clock"), "database": N_("Database"), "disk": N_("Disk"), "fonts": N_("Fonts"),
-    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"),
+    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"), "mail": N_("Mail"),
 }  # fmt: skip
 FACT_FAMILIES: Mapping[str, str] = {
     "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
