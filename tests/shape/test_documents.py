@@ -81,6 +81,30 @@ def test_the_glossary_has_every_word_in_both_languages() -> None:
         assert _CODE.fullmatch(code), row
 
 
+def test_the_glossary_has_one_kind_of_table_each_under_a_heading_of_its_own() -> None:
+    text = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?m)^\| 中文 .*$", text)) == {"| 中文 | English | Code | Meaning |"}
+    assert len(re.findall(r"(?m)^## ", text)) == len(re.findall(r"(?m)^\| 中文 ", text))
+    words = [(zh, code) for zh, _, code, _ in glossary()]
+    assert [word for word in words if words.count(word) > 1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_documents_say_nothing_twice_and_headings_stand_free(document: Path) -> None:
+    """What two branches both wrote comes out of a merge doubled, or torn."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text(encoding="utf-8"))
+    assert re.findall(r"(?m)^[^\n]+\n#{1,4} [^\n]+", text) == [], "a blank line before a heading"
+    if document.parent.name == "scenarios":  # written by a program, of what happened twice
+        return
+    said = [line for line in text.splitlines() if len(line) > 60 and line.startswith(("| ", "- "))]
+    assert [line for line in said if said.count(line) > 1] == []
+    heads = [re.sub(r"[:：].*", "", line) for line in said if re.match(r"- \*\*[^*]+\*\*", line)]
+    assert [head for head in heads if heads.count(head) > 1 and head.count("**") == 2] == []
+    if document.parent.name == "decisions":
+        cells = re.findall(r"(?m)^\| ([^|-][^|]+) \|", text)
+        assert [cell for cell in cells if cells.count(cell) > 1] == []
+
+
 @pytest.mark.parametrize("one", classes(), ids=lambda c: c.__name__)
 def test_every_class_of_the_core_is_a_word_of_the_glossary(one: type) -> None:
     assert one.__name__ in spelled()
