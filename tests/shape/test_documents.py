@@ -217,6 +217,16 @@ def test_the_map_places_every_module_and_names_none_that_is_gone() -> None:
     assert gone == []
 
 
+def test_whoever_contributes_finds_the_files_named_and_the_names_in_them() -> None:
+    for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines():
+        named = [w for w in _CODE.findall(line) if "/" in w or w.endswith((".md", ".toml"))]
+        files = [ROOT / w for w in named if re.fullmatch(r"[\w./-]+\.\w+", w) and not re.search(r"NAME|NNNN", w)]  # fmt: skip
+        assert [path for path in files if not path.exists()] == [], line
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
+        words = [w for w in _CODE.findall(line) if re.fullmatch(r"[A-Z][A-Z_]+", w) and files]
+        assert [w for w in words if w not in text and not w.startswith("ZHONGSHU_")] == [], line
+
+
 def test_decisions_are_numbered_without_a_gap_and_say_what_they_cost() -> None:
     decisions = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
     assert [int(p.name[:4]) for p in decisions] == list(range(1, len(decisions) + 1))
