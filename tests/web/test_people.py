@@ -373,3 +373,23 @@ def test_another_system_is_never_given_a_password(admin: TestClient, db: Databas
     assert refused.status_code == 409
     assert "has keys, and never a password" in refused.text
     assert kinds(db) == []
+
+
+def test_a_post_is_vacant_on_the_wall_and_at_a_case_as_it_is_in_the_workshop(
+    admin: TestClient, db: Database
+) -> None:
+    def held() -> int:
+        with db.transaction() as tx:
+            row = tx.execute("select unit from posts where id = %s", (post,)).fetchone()
+            assert row is not None
+            (found,) = [p for p in accounts.posts_on(tx, [], row[0], now=NOW) if p.id == post]
+            return found.held
+
+    post = post_of(db, "handler")
+    before = held()
+    assert before >= 1
+    at, sent = f"/workshop/posts/{post}", {"account": str(DING.account)}
+    assert admin.post(f"{at}/appoint", data={**sent, "since": "2026-12-01"}).status_code == 303
+    assert held() == before, "who will hold it does not hold it now"
+    admin.post(f"/workshop/accounts/{HANA.account}/block")
+    assert held() == before - 1, "who may not sign in does not hold it"
