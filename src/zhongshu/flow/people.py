@@ -469,7 +469,7 @@ UNDO: Mapping[str, AccessFact] = {
 
 
 def undo(tx: Tx, hand: Hand, fact: int) -> None:
-    """Put back what a change of access changed, where it still stands as that change left it."""
+    """Put back what a change of access changed; what was put back already is let be."""
     found = city_facts.one(tx, fact)
     if found is None:
         raise NotFound("change", fact)
