@@ -39,7 +39,6 @@ pytestmark = [
 PATIENCE_MS = int(os.environ.get("PATIENCE", PATIENCE_MS))
 PASSWORD = "open sesame, long enough"
 MACHINE = {"Authorization": "Bearer zs_of_the_field_test"}
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 #: A place in N-1, and one 400 m further east.
 HERE = {"longitude": 113.01, "latitude": 34.03, "accuracy": 8}
 
