@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from tests.web.hub import key_for
 from tests.web.test_mirror import WEEK, got
-from tests.web.test_snapshots import EN, a_week, reopened
+from tests.web.test_snapshots import EN, a_week, of_north, reopened
 from zhongshu.core.briefing import (
     Number,
     Section,
@@ -214,11 +214,42 @@ def test_who_sees_one_area_reads_its_briefings_and_no_others(
     assert client.post("/api/v1/briefings", json={}, headers=nora).status_code == 403
 
 
+def test_whoever_supervises_one_area_writes_of_it_and_freezes_nothing_of_the_city(
+    client: TestClient,
+    db: Database,
+    made: dict[str, Any],
+) -> None:
+    of_north(db)
+    client.app.state.hub.machines.clear()  # type: ignore[attr-defined]  # what a key may is known for a second
+    week = {"start": "2026-11-24", "until": "2026-12-01"}
+    assert client.post("/api/v1/briefings", json=week).status_code == 403
+    assert client.post("/api/v1/briefings", json={**week, "area": "S"}).status_code == 403
+    city = f"/api/v1/briefings/{made['number']}"
+    assert client.put(f"{city}/texts", json={"texts": {"areas": "x"}}).status_code == 403
+    assert client.post(f"{city}/freeze", json={}).status_code == 403
+    assert "Freeze</button>" not in client.get(f"/brief/{made['number']}", headers=EN).text
+    listed = client.get("/brief", headers=EN).text
+    assert 'value="N"' in listed
+    assert 'value="S"' not in listed
+    assert "The whole city</option>" not in listed
+
+    north = client.post("/api/v1/briefings", json={**week, "area": "N"}).json()["number"]
+    assert "Freeze</button>" in client.get(f"/brief/{north}", headers=EN).text
+    frozen = client.post(f"/api/v1/briefings/{north}/freeze", json={})
+    assert (frozen.status_code, frozen.json()["snapshot"]) == (200, None)
+    assert got(client, "/api/v1/snapshots") == []
+    said = got(client, f"/api/v1/briefings/{north}")["says"]
+    reopened(db)
+    for path, n in sorted(links(client.get(f"/brief/{north}", headers=EN).text))[::6]:
+        assert client.get(path, headers=EN).text.count("<tr><td>") == int(n.replace(",", "")), path
+    assert f"up to position {said['position']}" in client.get(f"/brief/{north}", headers=EN).text
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
-        ({"start": "2027-01-01", "until": "2027-02-01"}, 409, "from"),
-        ({"start": "x", "until": "2027-02-01"}, 422, "from"),
+        ({"start": "2027-01-01", "until": "2027-02-01"}, 409, "start"),
+        ({"start": "x", "until": "2027-02-01"}, 422, "start"),
         ({"start": "2026-11-24", "until": "2026-11-25", "area": "moon"}, 422, "area"),
         ({"start": "2026-11-24", "until": "2026-11-25", "title": "长" * 121}, 422, "title"),
     ],

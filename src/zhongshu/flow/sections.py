@@ -315,11 +315,11 @@ def _areas(told: Told) -> dict[str, Any]:
         one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
         for one in (received, in_time)
     }
+    homes = told.city.tree.homes(level)
     rows: list[dict[str, Any]] = []
     for area in areas:
-        inside = {a.id for a in told.city.tree if area.span.holds(a.span)}
         one, other = (
-            measure(i, [t for t in by_family[i.family] if t.area in inside])
+            measure(i, [t for t in by_family[i.family] if homes.get(t.area) == area.id])
             for i in (received, in_time)
         )
         rows.append(
