@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
+from tests.flow.test_former_areas import redrawn
 from tests.flow.test_intake import sent, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
@@ -27,6 +28,7 @@ from zhongshu.flow import mirror, screen
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, moments
+from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.indicators import Scope
 from zhongshu.web.api import playback
@@ -265,6 +267,16 @@ def test_a_case_of_the_map_is_opened_by_whoever_may_see_it(
     assert answer.headers["location"] == f"/cases/{south.number}"
     nora = key_for(db, "nora")
     assert client.get(f"/wall/case/{south.id}", headers=nora).status_code == 404
+
+
+def test_an_area_drawn_anew_is_called_by_the_telephones_of_its_posts(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        tx.execute("update posts set area = (select id from areas where code = 'N'), phone = '84001' where duty = 'dispatcher'")  # fmt: skip
+        redrawn(tx)
+        city_store.changed(tx)
+    assert "84001" in client.get("/wall/area/N-1").text
 
 
 def test_one_press_switches_every_screen_and_says_who_and_when(
