@@ -246,7 +246,7 @@ def tallies(tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope) 
             scope.known,
             sql.SQL(
                 "select unit, area, marks, count(*) from ({}) item where {} group by unit, area, marks"
-            ).format(query, _narrowed(scope, values)),
+            ).format(query, narrowed(scope, values)),
             values,
         )
     )
@@ -262,7 +262,7 @@ def by_category(
 ) -> dict[CategoryId | None, int]:  # fmt: skip
     """Return how many items carry all of some marks and none of others, by category."""
     query, values = _items(sight, family, period, scope)
-    where = _narrowed(scope, values)
+    where = narrowed(scope, values)
     found = tx.execute(
         *as_known(
             scope.known,
@@ -285,7 +285,7 @@ def items(
     without a limit all of them.
     """
     query, values = _items(sight, family, period, scope)
-    where = _narrowed(scope, values)
+    where = narrowed(scope, values)
     values |= {"carry": list(carry), "lack": list(lack), "limit": limit}
     if after is not None:
         values |= {"after_at": after.at, "after_case": after.case, "after_seq": after.seq}
@@ -329,7 +329,8 @@ def _items(
     return sql.SQL(ITEMS[family]).format(chosen=chosen), values | more
 
 
-def _narrowed(scope: Scope, values: dict[str, Any]) -> sql.Composed:
+def narrowed(scope: Scope, values: dict[str, Any]) -> sql.Composed:
+    """Return the condition on an `item` that a scope means, its values put among others."""
     parts: list[sql.Composable] = [sql.SQL("true")]
     if scope.units is not None:
         values["units"] = [unit for unit in scope.units if unit is not None]
