@@ -198,6 +198,20 @@ def test_the_columns_of_a_later_period_carry_what_was_still_open(client: TestCli
     assert len(none) == 0
 
 
+def test_a_case_closed_in_a_period_and_reopened_after_it_ends_where_it_was_closed(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        lamp = tx.execute("select min(id) from cases").fetchone()[0]  # type: ignore[index]
+    for since, until in (("2026-11-24", "2026-11-25"), ("2026-11-25", "2026-11-25")):
+        path = f"/api/v1/history.bin?since={since}&until={until}T20:00:00%2B08:00"
+        _, rows = decoded(client.get(path).content)
+        begun = {(int(r[3]), int(r[4])) for r in rows if r[0] == lamp}
+        (life,) = begun  # closed at 16:00 on the 25th; what began on the 26th is not of this period
+        ended = datetime.fromisoformat(f"{since}T00:00:00+08:00") + timedelta(seconds=sum(life))
+        assert abs((ended - NOW) / HOUR - 30) < 0.01
+
+
 def test_the_columns_are_of_what_is_in_sight(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
