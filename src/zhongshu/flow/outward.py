@@ -22,7 +22,7 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.notices import MANDATORY, Notice
 from zhongshu.core.texts import Hearer, Medium
-from zhongshu.core.values import AccountId, Lang, ReportId
+from zhongshu.core.values import AccountId, AreaId, Lang, ReportId
 from zhongshu.flow.browse import voices_of
 from zhongshu.flow.city import City
 from zhongshu.store import addresses, cases, facts
@@ -212,7 +212,7 @@ def _to_subscribers(
 def area_codes(city: City, case: Case) -> list[str]:
     """Return the codes of the areas a case lies in, those that cut across too."""
     chain = city.tree.chain(case.area) if case.area in city.tree.by_id else ()
-    cells = [city.tree.by_id[cell] for cell in case.cells if cell in city.tree.by_id]
+    cells = [city.tree.by_id[cell] for cell in map(AreaId, case.cells) if cell in city.tree.by_id]
     return sorted({area.code for area in (*chain, *cells)})
 
 
