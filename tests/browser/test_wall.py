@@ -125,10 +125,10 @@ def test_without_webgl_a_plan_stands_in_the_maps_place(demo: Demo, signed_in) ->
     page.goto(f"{demo.url}/wall")
     page.wait_for_selector("#city-map[data-drawn=plan]")
     assert not [url for url in asked if "maplibre-gl.mjs" in url], "nothing is loaded in vain"
-    shapes = page.locator(".plan a")
+    shapes = page.locator(".wallplan a")
     assert shapes.count() > 10
     expect(page.locator(".nomap")).to_be_visible()
-    old = page.locator(".plan").element_handle()
+    old = page.locator(".wallplan").element_handle()
     page.locator("#slider").focus()
     page.keyboard.press("Home")  # the past has another plan
     expect(page.locator(".asof")).to_contain_text("Playback")

@@ -268,7 +268,7 @@ def test_the_screen_plays_back_without_a_script(client: TestClient) -> None:
     assert "as of 2026-11-24 13:00" in then
     assert ">Back to now</a>" in then
     assert "hidden" not in then[then.index('id="now"') : then.index(">Back to now</a>")]
-    assert 'class="plan"' in then, "the map is there as a plan"
+    assert 'class="wallplan"' in then, "the map is there as a plan"
     assert "/wall/cases?at=" in then
 
 
