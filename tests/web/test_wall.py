@@ -265,7 +265,8 @@ def test_the_screen_plays_back_without_a_script(client: TestClient) -> None:
     bars = re.findall(r'<a href="(/wall\?[^"]+)" tabindex="-1">', page)
     assert len(bars) == 48
     then = client.get(unescape(bars[12])).text
-    assert "as of 2026-11-24 13:00" in then
+    assert "as of 2026-11-24 13:00 · as it is known today" in then
+    assert "as it is known today" not in client.get("/wall").text
     assert ">Back to now</a>" in then
     assert "hidden" not in then[then.index('id="now"') : then.index(">Back to now</a>")]
     assert 'class="wallplan"' in then, "the map is there as a plan"

@@ -1,4 +1,5 @@
 """The live screen 一屏: the numbers of a moment, this one or a past one, by the same code.
+Those of a past moment are of what had happened by then, as it is known today.
 
 How the cases stand is counted of their rows now and of the ledger for the past; what happened
 on the day up to the moment are the indicators of the mirror. Each has its like of the same
