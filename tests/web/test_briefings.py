@@ -24,7 +24,6 @@ from zhongshu.core.briefing import (
     Section,
     Sentence,
     address,
-    before,
     more_or_less,
     pieces,
     plain,
@@ -296,9 +295,9 @@ def test_what_no_briefing_can_be_made_of_is_refused(
 
 def test_the_period_before_a_month_is_the_month_before_and_else_equally_long() -> None:
     march = Period(start=datetime(2026, 3, 1, tzinfo=ZONE), until=datetime(2026, 4, 1, tzinfo=ZONE))
-    assert before(march) == Period(start=datetime(2026, 2, 1, tzinfo=ZONE), until=march.start)
+    assert march.before() == Period(start=datetime(2026, 2, 1, tzinfo=ZONE), until=march.start)
     week = Period(start=march.start, until=march.start + timedelta(days=7))
-    assert before(week) == Period(start=march.start - timedelta(days=7), until=march.start)
+    assert week.before() == Period(start=march.start - timedelta(days=7), until=march.start)
 
 
 def test_a_sentence_without_its_numbers_cannot_be_made_and_its_pieces_are_its_text() -> None:

@@ -48,7 +48,7 @@ def lived(tx: Tx, city: City) -> dict[datetime, list[Any]]:
 
     def later(hours: float) -> datetime:
         at = NOW + hours * HOUR
-        seen[at] = moments.standing_now(tx, EVERYTHING, at=at)
+        seen[at] = moments.standing(tx, EVERYTHING, at=at, past=False)
         return at + timedelta(seconds=1)
 
     def do(case: Any, what: Act, by: Any, at: datetime, **form: Any) -> Any:
@@ -107,8 +107,8 @@ def test_the_past_is_counted_as_the_present_was(
 ) -> None:
     with db.transaction() as tx:
         for at, then in told.items():
-            assert ordered(moments.standing(tx, EVERYTHING, at=at)) == ordered(then), at
-        assert moments.standing(tx, EVERYTHING, at=NOW - HOUR) == []
+            assert ordered(moments.standing(tx, EVERYTHING, at=at, past=True)) == ordered(then), at
+        assert moments.standing(tx, EVERYTHING, at=NOW - HOUR, past=True) == []
     stages = {one.stage for then in told.values() for one in then}
     assert {"filed", "received", "in_hand", "dispatched"} <= stages
     assert any(one.late for then in told.values() for one in then)

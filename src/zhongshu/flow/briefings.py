@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from zhongshu.core import briefing as words
 from zhongshu.core.access import Actor, NotFound, Permission, Sight
 from zhongshu.core.briefing import FORMAT, Section
 from zhongshu.core.cases import Filter
@@ -201,14 +200,12 @@ def composed(
 def _told(
     tx: Tx, city: City, period: Period, area: Area | None, known: Known | None, now: datetime
 ) -> Told:  # fmt: skip
-    here = Period(
-        start=period.start.astimezone(city.zone), until=period.until.astimezone(city.zone)
-    )
+    here = period.local(city.zone)
     scope = Scope(cases=Filter(area=area.span if area else None), known=known)
     return Told(
-        tx=tx, city=city, period=here, before=words.before(here), area=area, scope=scope, now=now,
+        tx=tx, city=city, period=here, before=here.before(), area=area, scope=scope, now=now,
         whole=_by_code(mirror.whole(tx, sections.WHOLE, here, scope)),
-        then=_by_code(mirror.whole(tx, sections.WHOLE, words.before(here), scope)),
+        then=_by_code(mirror.whole(tx, sections.WHOLE, here.before(), scope)),
         lots=lotteries.drawn_between(tx, here.start, here.until),
     )  # fmt: skip
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from zhongshu.core.access import Sight
 from zhongshu.core.grid import Area
@@ -71,14 +72,7 @@ class Mirror:
 
 def this_month(now: datetime) -> Period:
     """Return the month of a moment (in the city's own time) up to it."""
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Period(start=first, until=now)
-
-
-def last_month(now: datetime) -> Period:
-    """Return the month before."""
-    first = this_month(now).start
-    return Period(start=this_month(first - timedelta(days=1)).start, until=first)
+    return Period(start=Period.month(now).start, until=now)
 
 
 def look(tx: Tx, city: City, sight: Sight, period: Period, scope: Scope, *, within: Area | None) -> Mirror:  # fmt: skip
@@ -88,7 +82,7 @@ def look(tx: Tx, city: City, sight: Sight, period: Period, scope: Scope, *, with
     tallies = tallied(tx, sight, period, scope)
     level, rows = parts(city, within)
     return Mirror(
-        whole=[measure(indicator, tallies[indicator.family]) for indicator in INDICATORS],
+        whole=measured(INDICATORS, tallies),
         tiers=_tiers(city, tallies),
         level=level, areas=_areas(city, level, rows, tallies),
         causes=_causes(tallies[Family.DISPATCHED]),
@@ -105,14 +99,12 @@ class Series:
     @property
     def change(self) -> float | None:
         """How many points the last period is above the one before; None: not to be compared."""
-        last, before = self.points[-1].rate, self.points[-2].rate
-        return None if last is None or before is None else 100 * (last - before)
+        return self.points[-1].points_over(self.points[-2])
 
 
 def whole(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Figures:
     """Return every indicator of what is in sight."""
-    tallies = tallied(tx, sight, period, scope)
-    return [measure(indicator, tallies[indicator.family]) for indicator in INDICATORS]
+    return measured(INDICATORS, tallied(tx, sight, period, scope))
 
 
 def tallied(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Tallies:
@@ -120,11 +112,18 @@ def tallied(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Tallies:
     return {family: store.tallies(tx, sight, family, period, scope) for family in Family}
 
 
+def measured(indicators: Iterable[Indicator], tallies: Tallies) -> Figures:
+    """Return indicators counted over tallies by family; of a family that is not there nothing
+    happened.
+    """
+    return [measure(one, tallies.get(one.family, ())) for one in indicators]
+
+
 def months(now: datetime, *, count: int = 12) -> list[Period]:
     """Return the last months (in the city's own time), the one under way up to now."""
     found = [this_month(now)]
     while len(found) < count:
-        found.insert(0, last_month(found[0].start))
+        found.insert(0, Period.month(found[0].start).before())
     return found
 
 
@@ -136,15 +135,15 @@ def series(
     order of their codes, and which level those are of.
     """
     level, rows = parts(city, within)
-    by_period = [store.tallies(tx, sight, indicator.family, one, scope) for one in periods]
-    homes = city.tree.homes(level)
+    homes, family = city.tree.homes(level), indicator.family
+    by_period = [
+        shared({family: store.tallies(tx, sight, family, one, scope)}, lambda t: homes.get(t.area))
+        for one in periods
+    ]
     found: list[Series] = []
     for area in (*rows, None):
         wanted = area.id if area is not None else None
-        points = [
-            measure(indicator, [t for t in each if homes.get(t.area) == wanted])
-            for each in by_period
-        ]
+        points = [p for each in by_period for p in measured([indicator], each.get(wanted, {}))]
         if area is not None or any(p.denominator or p.numerator for p in points):
             found.append(Series(area=area, points=points))
     return level, found
@@ -164,7 +163,7 @@ def behind(
 
 def parts(city: City, within: Area | None) -> tuple[str, Sequence[Area]]:
     """Return the level right below an area (or the city) that has areas, and those."""
-    chain = [level.kind for level in city.levels if not level.overlay]
+    chain = city.kinds
     at = chain.index(within.kind) if within is not None and within.kind in chain else 0
     for kind in chain[at + 1 :]:
         found = [a for a in city.tree.of_kind(kind) if within is None or within.span.holds(a.span)]
@@ -213,14 +212,13 @@ def shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | N
 
 
 def _row(share: Tallies) -> Figures:
-    return [measure(BY_CODE[code], share.get(BY_CODE[code].family, ())) for code in MATRIX]
+    return measured((BY_CODE[code] for code in MATRIX), share)
 
 
-def _causes(dispatched: Sequence[Tally]) -> dict[UnitId | None, dict[str, int]]:
-    found: dict[UnitId | None, dict[str, int]] = {}
+def _causes(dispatched: Sequence[Tally]) -> dict[UnitId | None, Counter[str]]:
+    found: dict[UnitId | None, Counter[str]] = {}
     for tally in dispatched:
         for cause in Cause:
             if cause in tally.marks:
-                counts = found.setdefault(tally.unit, {})
-                counts[cause] = counts.get(cause, 0) + tally.count
+                found.setdefault(tally.unit, Counter())[cause] += tally.count
     return found

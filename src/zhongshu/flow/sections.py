@@ -6,6 +6,7 @@ the briefing itself is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +26,7 @@ from zhongshu.core.briefing import (
 from zhongshu.core.campaigns import Campaign
 from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import BY_CODE, Mark, Measured, Part, Period, measure
+from zhongshu.core.indicators import BY_CODE, Mark, Measured, Part, Period
 from zhongshu.core.values import Name
 from zhongshu.flow import campaigns, mirror
 from zhongshu.flow.city import City
@@ -150,12 +151,13 @@ def _overview(told: Told) -> dict[str, Any]:
 
 def _compared(told: Told, code: str) -> dict[str, Any]:
     now, then = told.whole[code], told.then[code]
-    change = None if now.rate is None or then.rate is None else f"{float(now.percent) - float(then.percent):+.2f}"  # fmt: skip
+    points = now.points_over(then)
     return {
         "zh": BY_CODE[code].name.zh, "en": BY_CODE[code].name.en, "code": code,
         "n": counted(now.numerator), "d": counted(now.denominator), "percent": now.percent,
         "n_link": told.link(code), "d_link": told.link(code, Part.DENOMINATOR),
-        "was": then.percent, "was_link": told.link(code, then=True), "change": change,
+        "was": then.percent, "was_link": told.link(code, then=True),
+        "change": None if points is None else f"{points:+.2f}",
     }  # fmt: skip
 
 
@@ -210,12 +212,12 @@ def _bare(name: str) -> str:
 def _by_class(told: Told, period: Period) -> dict[str, int]:
     """Return how many cases were reported by the code their category has today."""
     carry, lack = BY_CODE["filing"].wanted(Part.DENOMINATOR)
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for category, n in store.by_category(
         told.tx, WHOLE, BY_CODE["filing"].family, period, told.scope, carry=carry, lack=lack
     ).items():
         code = told.city.code_now(category) if category is not None else ""
-        found[code] = found.get(code, 0) + n
+        found[code] += n
     return found
 
 
@@ -330,17 +332,17 @@ def _areas(told: Told) -> dict[str, Any]:
     """Say what each part of the area came to, by code: never ranked."""
     level, areas = _finest(told)
     received, in_time = BY_CODE["filing"], BY_CODE["closing_in_time"]
-    by_family = {
-        one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
-        for one in (received, in_time)
-    }
     homes = told.city.tree.homes(level)
+    shares = mirror.shared(
+        {
+            one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
+            for one in (received, in_time)
+        },
+        lambda t: homes.get(t.area),
+    )
     rows: list[dict[str, Any]] = []
     for area in areas:
-        one, other = (
-            measure(i, [t for t in by_family[i.family] if homes.get(t.area) == area.id])
-            for i in (received, in_time)
-        )
+        one, other = mirror.measured((received, in_time), shares.get(area.id, {}))
         rows.append(
             {
                 "zh": area.name.zh, "en": area.name.en, "code": area.code, "count": one.denominator,
@@ -350,7 +352,7 @@ def _areas(told: Told) -> dict[str, Any]:
                 "due_link": told.link("closing_in_time", Part.DENOMINATOR, area=area.code),
             }
         )  # fmt: skip
-    name = next((x.name for x in told.city.levels if x.kind == level), Name("区域", "areas"))
+    name = told.city.level_name(level) or Name("区域", "areas")
     lines = [
         _said(
             "以下各区域按编码排列，不作排名；不足十件的比率为灰色。",
@@ -366,7 +368,7 @@ def _areas(told: Told) -> dict[str, Any]:
 def _finest(told: Told) -> tuple[str, Sequence[Area]]:
     """Return the lowest level of areas that a page still has room for."""
     level, areas = mirror.parts(told.city, told.area)
-    chain = [one.kind for one in told.city.levels if not one.overlay]
+    chain = told.city.kinds
     for kind in chain[chain.index(level) + 1 :] if level in chain else ():
         inside = [
             a

@@ -15,7 +15,6 @@ from zhongshu.core.indicators import (
     Indicator,
     Known,
     Period,
-    measure,
 )
 from zhongshu.core.snapshots import (
     Counted,
@@ -198,7 +197,7 @@ def _marks(
 
 
 def _figures(tallies: Tallies) -> dict[str, Any]:
-    return figures(measure(one, tallies.get(one.family, ())) for one in INDICATORS)
+    return figures(mirror.measured(INDICATORS, tallies))
 
 
 def _units(city: City, tallies: Tallies) -> list[Row]:
@@ -214,7 +213,7 @@ def _units(city: City, tallies: Tallies) -> list[Row]:
 def _areas(city: City, tallies: Tallies) -> list[Row]:
     """Return the areas of each level below the city that is small enough to be read."""
     rows: list[Row] = []
-    for level in [level.kind for level in city.levels if not level.overlay][1:]:
+    for level in city.kinds[1:]:
         areas = sorted(city.tree.of_kind(level), key=lambda a: a.code)
         if len(areas) > MOST_AREAS:
             break

@@ -71,7 +71,7 @@ def loads(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
 
 def drawn(city: City) -> list[str]:
     """Return the levels the screen draws, the coarse first: not the city, nor the very fine."""
-    chain = [level.kind for level in city.levels if not level.overlay]
+    chain = city.kinds
     kinds = [kind for kind in chain if 1 < len(city.tree.of_kind(kind)) <= 1500]
     return [kinds[0], *kinds[-2:]] if len(kinds) > 2 else kinds or ["city"]
 

@@ -129,7 +129,7 @@ def period_of(
         raise BadField(first if begins is None else last, "", why="a day such as 2026-11-24")
     if begins >= ends:
         raise BadField(first, start, why="the period begins before it ends")
-    return Period(start=begins.astimezone(city.zone), until=ends.astimezone(city.zone))
+    return Period(start=begins, until=ends).local(city.zone)
 
 
 def before(query: Mapping[str, str]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -13,7 +13,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.briefing import pieces
-from zhongshu.flow import briefings, mirror, snapshots
+from zhongshu.core.indicators import Period
+from zhongshu.flow import briefings, snapshots
 from zhongshu.flow.city import City
 from zhongshu.link import paper
 from zhongshu.store.briefings import Briefing
@@ -27,18 +28,18 @@ from zhongshu.web.plan import plan
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Author = Annotated[Actor, Depends(Needs(Permission.CASE_SUPERVISE))]
+DAY = timedelta(days=1)
 
 
 @router.get("/brief")
 def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List briefings, and offer to make one."""
     city, now = hub.city(), hub.clock().astimezone(hub.city().zone)
-    month = mirror.last_month(now)
+    today, month = now.date(), Period.month(now).before()
     quick = [
-        ("yesterday", now - timedelta(days=1), now - timedelta(days=1)),
-        ("week", now - timedelta(days=7), now - timedelta(days=1)),
-        ("last", month.start, month.until - timedelta(days=1)),
-    ]
+        ("yesterday", today - DAY, today - DAY), ("week", today - 7 * DAY, today - DAY),
+        ("last", *month.days),
+    ]  # fmt: skip
     with hub.db.seeing(actor.sight) as tx:
         found = briefings.latest(tx, city, actor.sight)
     writes = actor.sight_for(Permission.CASE_SUPERVISE)
@@ -46,7 +47,7 @@ def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
         request, "briefs.html",
         {
             "found": [(one, briefings.area_of(city, one)) for one in found],
-            "quick": [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for name, a, b in quick],
+            "quick": quick,
             "districts": [a for a in wanted.districts(city) if snapshots.whole(writes, a.span)],
             "may_write": snapshots.whole(writes),
         },
@@ -135,11 +136,10 @@ def _view(
     }  # fmt: skip
 
 
-def _whole_days(city: City, said: Mapping[str, Any]) -> tuple[str, str]:
+def _whole_days(city: City, said: Mapping[str, Any]) -> tuple[date, date]:
     """Return the first and the last day of a briefing's period."""
-    start = datetime.fromisoformat(said["from"]).astimezone(city.zone)
-    last = datetime.fromisoformat(said["until"]).astimezone(city.zone) - timedelta(seconds=1)
-    return f"{start:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+    start, until = (datetime.fromisoformat(said[end]) for end in ("from", "until"))
+    return Period(start=start, until=until).local(city.zone).days
 
 
 def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.indicators import BY_CODE
+from zhongshu.core.indicators import BY_CODE, Period
 from zhongshu.core.snapshots import read
 from zhongshu.flow import mirror, snapshots
 from zhongshu.store import snapshots as store
@@ -29,8 +28,7 @@ def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = store.latest(tx, before=api.before(request.query_params))
-    month = mirror.last_month(hub.clock().astimezone(hub.city().zone))
-    usual = (f"{month.start:%Y-%m-%d}", f"{month.until - timedelta(days=1):%Y-%m-%d}")
+    usual = Period.month(hub.clock().astimezone(hub.city().zone)).before().days
     return page(
         request, "snapshots.html",
         {

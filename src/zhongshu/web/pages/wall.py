@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import Measured, Period
+from zhongshu.core.indicators import Period
 from zhongshu.core.presets import Preset
 from zhongshu.core.values import AreaId, CaseId
 from zhongshu.flow import browse, presets, screen
@@ -83,7 +83,7 @@ def area(code: str, request: Request, hub: TheHub, actor: Reader) -> Response:
         raise BadField("area", code, why="no area has this code; see /api/v1/areas")
     at = moment_of(request.query_params, city, now=now)
     with hub.db.seeing(actor.sight) as tx:
-        stood = (moments.standing if at else moments.standing_now)(tx, actor.sight, at=at or now)
+        stood = moments.standing(tx, actor.sight, at=at or now, past=at is not None)
         chain = city.tree.chain(found.id)
         posts = city_store.posts_on(tx, city.tree.versions(a.id for a in chain), None)
     known = city.tree.by_id
@@ -202,7 +202,7 @@ def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
         "contacts": contacts, "names": names, "recent": recent,
         "may_switch": actor.sight_for(Permission.CITY_SWITCH).everything,
         "districts": _districts(city, found, level), "link": _linker(at),
-        "behind": _behind, "change": _change, "plan": _plan(city, found),
+        "behind": _behind, "plan": _plan(city, found),
         "chart": _chart(found.hours_filed, found.hours_closed), "period": period,
         "seconds": seconds, "bars": _bars(bars, period, seconds, at, query),
         "most": max(bars, default=0), "steps": _steps(at, period, seconds, now, query),
@@ -218,7 +218,7 @@ def _first(
         return None
     chosen = Filter(categories=frozenset().union(*(city.lineage.named(c) for c in codes)))
     found = moments.foremost(tx, actor.sight, chosen, at=at, past=past, limit=8)
-    stood = (moments.standing if past else moments.standing_now)(tx, actor.sight, chosen, at=at)
+    stood = moments.standing(tx, actor.sight, chosen, at=at, past=past)
     words = {"category": ",".join(codes), **({"at": at.isoformat()} if past else {"open": "1"})}
     return {
         "cases": found, "count": sum(one.count for one in stood),
@@ -249,13 +249,6 @@ def _behind(found: Screen, code: str, part: str, *, before: bool = False) -> str
     start, until = found.today.start - off, found.today.until - off
     said = {"code": code, "part": part, "from": start.isoformat(), "to": until.isoformat()}
     return f"/mirror/cases?{urlencode(said)}"
-
-
-def _change(now: Measured, before: Measured) -> float | None:
-    """Return how many percentage points a rate has moved; None where one of both is none."""
-    if now.rate is None or before.rate is None:
-        return None
-    return 100 * (now.rate - before.rate)
 
 
 def classes(areas: int, finest: int) -> tuple[int, ...]:
