@@ -33,6 +33,8 @@ from zhongshu.store.db import Database, Tx
 from zhongshu.store.indicators import Scope
 from zhongshu.web.api import playback
 from zhongshu.web.hub import Hub
+from zhongshu.web.pages import wall as pages
+from zhongshu.web.plan import Frame, plan
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: After all that is told below.
@@ -292,6 +294,36 @@ def test_an_area_drawn_anew_is_called_by_the_telephones_of_its_posts(
         redrawn(tx)
         city_store.changed(tx)
     assert "84001" in client.get("/wall/area/N-1").text
+
+
+def test_outlines_are_worked_out_once_for_a_version_and_day_of_the_city(
+    db: Database, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, drawn = [LATER], []
+    hub = Hub(db=db, clock=lambda: now[0], random=same_random(), key=KEY)
+    monkeypatch.setattr(pages, "plan", lambda *a, **k: drawn.append(a) or plan(*a, **k))
+    with TestClient(app_on(hub), headers=key_for(db, "ada")) as client:
+        first = client.get("/wall/tiles").text
+        assert 'class="wallplan"' in first
+        assert 'class="wallplan"' in client.get("/wall").text
+        assert len(drawn) == 1
+        with db.transaction() as tx:
+            redrawn(tx)
+            city_store.changed(tx)
+        hub.look_again()
+        again = client.get("/wall/tiles").text
+        assert len(drawn) == 2
+        assert re.findall(r' d="([^"]+)"', again) == re.findall(r' d="([^"]+)"', first)
+        now[0] += DAY
+        hub.look_again()
+        client.get("/wall/tiles")
+        assert len(drawn) == 3, "areas come into force at midnight"
+
+
+def test_a_frame_knows_the_pixel_over_a_place_and_the_place_under_a_pixel() -> None:
+    seen = Frame(west=113.0, north=34.05, across=0.0001, down=0.00008)
+    assert seen.pixel(113.01, 34.042) == (100.0, 100.0)
+    assert (seen.place(100, 100).lon, seen.place(100, 100).lat) == (113.01, 34.042)
 
 
 def test_one_press_switches_every_screen_and_says_who_and_when(

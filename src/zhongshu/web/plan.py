@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import starmap
 from typing import Any
 
 import shapely
@@ -21,23 +20,33 @@ MOST = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Outlines by area and a spot inside each, in a frame of ``width`` by ``height``; the frame
-    begins at ``west`` and ``north`` and has ``across`` and ``down`` degrees a pixel.
-    """
+class Frame:
+    """A piece of ground drawn in pixels: its west and north, and degrees a pixel."""
 
-    width: int
-    height: int
-    paths: dict[AreaId, str]
-    spots: dict[AreaId, tuple[float, float]]
     west: float
     north: float
     across: float
     down: float
 
-    def at(self, lon: float, lat: float) -> tuple[float, float]:
-        """Return where a place lies in the frame."""
-        return round((lon - self.west) / self.across, 1), round((self.north - lat) / self.down, 1)
+    def place(self, x: float, y: float) -> Point:
+        """Return the place under a pixel."""
+        return Point(round(self.west + x * self.across, 6), round(self.north - y * self.down, 6))
+
+    def pixel(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return the pixel over a place."""
+        x, y = (lon - self.west) / self.across, (self.north - lat) / self.down
+        return round(x, 1), round(y, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Outlines by area and a spot inside each, in pixels of a frame, ``width`` by ``height``."""
+
+    width: int
+    height: int
+    paths: dict[AreaId, str]
+    spots: dict[AreaId, tuple[float, float]]
+    frame: Frame
 
 
 def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
@@ -46,32 +55,18 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
     if not shaped or len(shaped) > MOST:
         return None
     west, south, east, north = shapely.total_bounds(list(shaped.values()))
-    across = math.cos(math.radians((south + north) / 2))
-    scale = width / max((east - west) * across * _METRE_DEGREES, 1.0)
-    height = max(40, math.ceil((north - south) * _METRE_DEGREES * scale))
-
-    metre = _METRE_DEGREES * scale
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return round((x - west) * across * metre, 1), round((north - y) * metre, 1)
-
-    def path(shape: shapely.Geometry) -> str:
-        kept = shapely.simplify(shape, 0.5 / scale / _METRE_DEGREES)
-        solid = [part for part in shapely.get_parts(kept) if part.geom_type == "Polygon"]
-        rings = [ring for part in solid for ring in (part.exterior, *part.interiors)]
-        return "".join(
-            "M" + " ".join(f"{x},{y}" for x, y in starmap(at, ring.coords[:-1])) + "Z"
-            for ring in rings
-        )
-
+    narrow = math.cos(math.radians((south + north) / 2))
+    scale = width / max((east - west) * narrow * _METRE_DEGREES, 1.0)
+    down = 1 / (_METRE_DEGREES * scale)
+    seen = Frame(west=float(west), north=float(north), across=down / narrow, down=down)
     inside = {area: shapely.point_on_surface(shape) for area, shape in shaped.items()}
     return Plan(
         width=width,
-        height=height,
-        paths={area: path(shape) for area, shape in shaped.items()},
-        spots={area: at(spot.x, spot.y) for area, spot in inside.items()},
-        west=float(west), north=float(north), across=1 / (across * metre), down=1 / metre,
-    )  # fmt: skip
+        height=max(40, math.ceil((north - south) / down)),
+        paths={a: _path(shapely.simplify(shape, down / 2), seen) for a, shape in shaped.items()},
+        spots={area: seen.pixel(spot.x, spot.y) for area, spot in inside.items()},
+        frame=seen,
+    )
 
 
 #: Sides of the ground in pixels: it fits the narrowest phone, and a press says where it was.
@@ -87,27 +82,10 @@ text{font:12px sans-serif;fill:#16202e;paint-order:stroke;stroke:#fff;stroke-wid
 .road{stroke:#3a4a60}.edge{stroke:#63acff}text{fill:#e8edf4;stroke:#0b1018}}"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """A square piece of ground, `SIDE` pixels wide: its west and north, and degrees a pixel."""
-
-    west: float
-    north: float
-    across: float
-    down: float
-
-    def at(self, x: float, y: float) -> Point:
-        """Return the place under a pixel."""
-        return Point(round(self.west + x * self.across, 6), round(self.north - y * self.down, 6))
-
-    def pixel(self, lon: float, lat: float) -> tuple[float, float]:
-        """Return the pixel over a place."""
-        x, y = (lon - self.west) / self.across, (self.north - lat) / self.down
-        return round(x, 1), round(y, 1)
-
-
 def frame(area: Area) -> Frame | None:
-    """Return the square that holds an area with a little around it; None without a shape."""
+    """Return the square, `SIDE` pixels wide, that holds an area with a little around it; None
+    without a shape.
+    """
     if area.shape is None:
         return None
     west, south, east, north = area.shape.bounds
@@ -130,7 +108,7 @@ def ground(area: Area, backdrop: Mapping[str, Any], *, lang: str) -> str | None:
     seen = frame(area)
     if seen is None or area.shape is None:
         return None
-    corner = seen.at(SIDE, SIDE)
+    corner = seen.place(SIDE, SIDE)
     box = shapely.box(seen.west, corner.lat, corner.lon, seen.north)
     shapes: list[str] = []
     names: dict[str, str] = {}
@@ -159,12 +137,13 @@ def _path(shape: shapely.Geometry, seen: Frame) -> str:
     """Return the lines and rings of a shape as one path."""
     found: list[str] = []
     for part in shapely.get_parts(shape):
-        rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
-        for ring in rings:
+        solid = part.geom_type == "Polygon"
+        for ring in [part.exterior, *part.interiors] if solid else [part]:
             if ring.geom_type in ("LineString", "LinearRing"):
-                pixels = (seen.pixel(x, y) for x, y, *_ in ring.coords)
+                corners = ring.coords[:-1] if solid else ring.coords
+                pixels = (seen.pixel(x, y) for x, y, *_ in corners)
                 points = " ".join(f"{x},{y}" for x, y in pixels)
-                found.append(f"M{points}{'Z' if part.geom_type == 'Polygon' else ''}")
+                found.append(f"M{points}{'Z' if solid else ''}")
     return "".join(found)
 
 

@@ -97,7 +97,7 @@ def _squares(
     for one in told:
         if one.square is not None:
             west, south, east, north = found.raster.box(*one.square)
-            (x, y), (right, bottom) = drawn.at(west, north), drawn.at(east, south)
+            (x, y), (right, bottom) = drawn.frame.pixel(west, north), drawn.frame.pixel(east, south)
             heat = 2 + sum(one.count >= step for step in (5, 10, 20))
             made.append({"x": x, "y": y, "w": max(right - x, 5), "h": max(bottom - y, 5), "n": one.count, "heat": heat})  # fmt: skip
     return made
@@ -112,7 +112,7 @@ def _circles(
         area = city.tree.by_id.get(one.area) if one.area is not None else None
         spot = places.inside(area) if area is not None and one.square is None else None
         if drawn is not None and spot is not None:
-            x, y = drawn.at(spot.lon, spot.lat)
+            x, y = drawn.frame.pixel(spot.lon, spot.lat)
             made.append({"x": x, "y": y, "r": round(5 + one.count**0.5, 1), "n": one.count})
     return made
 

@@ -28,7 +28,7 @@ from zhongshu.web.api.playback import asked, drawn, moment_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.plan import plan
+from zhongshu.web.plan import Plan, plan
 from zhongshu.web.problems import BadField
 from zhongshu.web.sheets import download
 
@@ -202,7 +202,7 @@ def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
         "contacts": contacts, "names": names, "recent": recent,
         "may_switch": actor.sight_for(Permission.CITY_SWITCH).everything,
         "districts": _districts(city, found, level), "link": _linker(at),
-        "behind": _behind, "plan": _plan(city, found),
+        "behind": _behind, "plan": _plan(city, found, hub.once(city, "wall", _outline)),
         "chart": _chart(found.hours_filed, found.hours_closed), "period": period,
         "seconds": seconds, "bars": _bars(bars, period, seconds, at, query),
         "most": max(bars, default=0), "steps": _steps(at, period, seconds, now, query),
@@ -264,19 +264,28 @@ def _classes(city: City) -> dict[str, tuple[int, ...]]:
     return {level: classes(n, max(levels.values())) for level, n in levels.items()}
 
 
-def _plan(city: City, found: Screen) -> dict[str, Any] | None:
+def _planned(city: City) -> tuple[str, str]:
+    """Return the coarse level of the plan, and the finest that it has room for."""
+    levels = drawn(city)
+    fine = [kind for kind in levels if len(city.tree.of_kind(kind)) <= MOST_PLANNED]
+    return levels[0], fine[-1] if fine else levels[0]
+
+
+def _outline(city: City) -> Plan | None:
+    areas = [a for level in _planned(city) for a in city.tree.of_kind(level)]
+    return plan(list({a.id: a for a in areas}.values()), width=900)
+
+
+def _plan(city: City, found: Screen, outline: Plan | None) -> dict[str, Any] | None:
     """Return the map as it is drawn where there is no WebGL: the finest areas a plan has room
     for in their colours, and the coarse ones with their names.
     """
-    levels = drawn(city)
-    fine = [kind for kind in levels if len(city.tree.of_kind(kind)) <= MOST_PLANNED]
-    level = fine[-1] if fine else levels[0]
-    coarse, areas = city.tree.of_kind(levels[0]), city.tree.of_kind(level)
-    outline = plan(list({a.id: a for a in (*coarse, *areas)}.values()), width=900)
     if outline is None:
         return None
+    largest, level = _planned(city)
+    coarse, areas = city.tree.of_kind(largest), city.tree.of_kind(level)
     steps, counts = _classes(city)[level], screen.summed(city.tree, found.by_area, level)
-    whole = screen.summed(city.tree, found.by_area, levels[0])
+    whole = screen.summed(city.tree, found.by_area, largest)
     return {
         "width": outline.width, "height": outline.height, "steps": steps,
         "areas": [
