@@ -174,8 +174,14 @@ def test_what_comes_later_changes_no_frozen_number_and_is_told_with_its_cause(
     why = got(client, moved["reopened"]["why"])
     assert [(one["case"], one["then"], one["now"]) for one in why] == [(number, [], ["reopened"])]
     assert "case:reopened" in [f["kind"] for f in why[0]["since"]]
-    page = client.get(f"/mirror/snapshots/{frozen['number']}", headers=EN).text
-    assert "adds up to the same figures" in page
+    page = f"/mirror/snapshots/{frozen['number']}"
+    assert "adds up to the same figures" in client.get(f"{page}?check=1", headers=EN).text
+    with pytest.MonkeyPatch.context() as patched:  # a look counts nothing
+        patched.setattr(snapshots, "count", lambda *_, **__: pytest.fail("counted"))
+        shown = client.get(page, headers=EN).text
+    assert f'href="{page}?check=1"' in shown
+    assert "adds up to the same figures" not in shown
+    assert "Counted otherwise today" not in shown
     told = client.get(f"/mirror/snapshots/{frozen['number']}/why/reopened", headers=EN).text
     assert number in told
     assert "reopened" in told

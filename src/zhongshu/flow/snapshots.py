@@ -90,9 +90,9 @@ def freeze(
     """Freeze a period that is over, as the ledger stands now; it is frozen once."""
     if period.until > at:
         raise NotOver("until", f"{period.until.astimezone(city.zone):%Y-%m-%d %H:%M}")
-    before = kept.of_period(tx, period)
+    before = kept.number_of(tx, period)
     if before is not None:
-        raise FrozenAlready("period", before.id)
+        raise FrozenAlready("period", before)
     counted = count(tx, city, period, upto=facts.newest(tx), at=at)
     document = written(counted)
     made = kept.add(
@@ -107,7 +107,7 @@ def due(tx: Tx, city: City, *, at: datetime) -> Period | None:
     """Return the oldest month that is over and to be frozen by the hub itself."""
     months = months_to_freeze(kept.last_month_until(tx), at.astimezone(city.zone))
     for month in months:
-        if kept.of_period(tx, month) is None and kept.anything_before(tx, month.until):
+        if kept.number_of(tx, month) is None and kept.anything_before(tx, month.until):
             return month
     return None
 

@@ -69,6 +69,14 @@ def of_period(tx: Tx, period: Period) -> Snapshot | None:
     )  # fmt: skip
 
 
+def number_of(tx: Tx, period: Period) -> int | None:
+    """Return the number of the snapshot of exactly this period."""
+    row = tx.execute(
+        "select id from snapshots where since = %s and until = %s", (period.start, period.until)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def latest(tx: Tx, *, before: int | None = None, limit: int = 60) -> Sequence[Entry]:
     """Return snapshots, the one frozen last first."""
     return (

@@ -51,13 +51,15 @@ async def freeze(request: Request, hub: TheHub, actor: Freezer) -> Response:
 
 @router.get("/mirror/snapshots/{snapshot}")
 def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response:
-    """Show a snapshot: its figures, whether they still come out, and what is other today."""
+    """Show a snapshot: its figures; with `check=1`, which counts the period twice, also whether
+    they still come out, and what is other today.
+    """
     snapshots.only_whole(actor)
-    city = hub.city()
+    city, again = hub.city(), request.query_params.get("check") == "1"
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
-        flaws, recount = snapshots.checked(tx, city, found)
-        later = snapshots.since_then(tx, city, found, at=hub.clock())
+        flaws, recount = snapshots.checked(tx, city, found) if again else ((), [])
+        later = snapshots.since_then(tx, city, found, at=hub.clock()) if again else []
     said = read(found.document)
     whole = next(row for row in said.rows if row.of == "whole")
     kinds = list(dict.fromkeys(row.of for row in said.rows if row.of != "whole"))
@@ -66,7 +68,7 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
     return page(
         request, "snapshot.html",
         {
-            "snapshot": found, "said": said, "whole": whole, "flaws": flaws, "recount": recount,
+            "snapshot": found, "said": said, "whole": whole, "again": again, "flaws": flaws, "recount": recount,
             "later": [d for d in later if d.row.of == "whole"],
             "later_parts": [d for d in later if d.row.of != "whole"], "by_code": BY_CODE,
             "behind": lambda row, code, part, reason="": api.behind(said, row, code, part, reason),

@@ -47,6 +47,8 @@ BARS = (3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
 MOST_BARS = 170
 #: How many areas the plan has room for.
 MOST_PLANNED = 120
+#: What the desk is asked for where the stages of a tile do not say it.
+NOW_ASKED = {State.OPEN: {"open": "1"}, State.OVERDUE: {"overdue": "1"}}
 #: How far back the feed looks.
 RECENT = timedelta(hours=3)
 #: From how many open cases on the finest cells have each colour; fixed, for a scale that moves
@@ -229,15 +231,12 @@ def _first(
 
 def _linker(at: datetime | None) -> Any:
     """Return what makes the address of the cases of a state, now or as they stood."""
-    live = {
-        State.OPEN: {"open": "1"}, State.IN_HAND: {"stage": "dispatched,in_hand"},
-        State.OVERDUE: {"overdue": "1"}, State.WAITING: {"stage": "received,filed,waiting_place"},
-    }  # fmt: skip
 
     def link(state: str, area: str = "") -> str:
         more = {"area": area} if area else {}
         if at is None:
-            return f"/desk?{urlencode({**live[State(state)], **more})}"
+            asked = NOW_ASKED.get(State(state)) or {"stage": ",".join(sorted(STAGES[State(state)]))}
+            return f"/desk?{urlencode({**asked, **more})}"
         return f"/wall/cases?{urlencode({'at': at.isoformat(), 'state': state, **more})}"
 
     return link
