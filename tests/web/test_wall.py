@@ -31,6 +31,7 @@ from zhongshu.store import cases, moments
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.indicators import Scope
+from zhongshu.web import heat
 from zhongshu.web.api import playback
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import wall as pages
@@ -324,6 +325,21 @@ def test_a_frame_knows_the_pixel_over_a_place_and_the_place_under_a_pixel() -> N
     seen = Frame(west=113.0, north=34.05, across=0.0001, down=0.00008)
     assert seen.pixel(113.01, 34.042) == (100.0, 100.0)
     assert (seen.place(100, 100).lon, seen.place(100, 100).lat) == (113.01, 34.042)
+
+
+@pytest.mark.parametrize(
+    ("areas", "finest", "days"), [(400, 400, 1), (16, 400, 1), (4, 400, 30), (0, 9, 1)]
+)
+def test_a_legend_says_where_each_colour_begins(areas: int, finest: int, days: int) -> None:
+    steps = heat.classes(areas, finest, days=days)
+    assert list(steps) == sorted(set(steps))
+    said = heat.spans(steps)
+    assert (said[0], said[-1]) == ("0", f"≥ {steps[-1]}")
+    for count in range(steps[-1] + 2):
+        first, _, last = said[heat.heat(count, steps) - 1].removeprefix("≥ ").partition("–")
+        assert int(first) <= count, "its span begins before it"
+        assert count <= int(last or max(count * (count >= steps[-1]), int(first))), "and holds it"
+    assert heat.spans(heat.SQUARES, fewest=3) == ["3–4", "5–9", "10–19", "≥ 20"]
 
 
 def test_one_press_switches_every_screen_and_says_who_and_when(

@@ -108,6 +108,8 @@ class Part(StrEnum):
 #: Causes of a return that say the dispatch was wrong (`flow.acts.Cause`); a duplicate or
 #: something else says nothing of it.
 WRONG_DISPATCH = ("not_ours", "no_power", "wrong_class", "wrong_place")
+#: A rate of fewer says little, and is shown so.
+FEW = 10
 #: From how many of five on a reporter counts as satisfied.
 SATISFIED_FROM = 4
 

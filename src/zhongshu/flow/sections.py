@@ -26,7 +26,7 @@ from zhongshu.core.briefing import (
 from zhongshu.core.campaigns import Campaign
 from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import BY_CODE, Mark, Measured, Part, Period
+from zhongshu.core.indicators import BY_CODE, FEW, Mark, Measured, Part, Period
 from zhongshu.core.values import Name
 from zhongshu.flow import campaigns, mirror
 from zhongshu.flow.city import City
@@ -355,8 +355,9 @@ def _areas(told: Told) -> dict[str, Any]:
     name = told.city.level_name(level) or Name("区域", "areas")
     lines = [
         _said(
-            "以下各区域按编码排列，不作排名；不足十件的比率为灰色。",
-            "Areas stand in the order of their codes and are not ranked; a rate of fewer than ten is grey.", {},
+            "以下各区域按编码排列，不作排名；不足 {few} 件的比率为灰色。",
+            "Areas stand in the order of their codes and are not ranked; a rate of fewer than {few} is grey.",
+            {"few": Number(text=counted(FEW))},
         )
     ]  # fmt: skip
     return {

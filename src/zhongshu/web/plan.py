@@ -13,6 +13,7 @@ import shapely
 from zhongshu.core.grid import Area
 from zhongshu.core.place import Point
 from zhongshu.core.values import AreaId
+from zhongshu.web.look import TOKENS
 
 _METRE_DEGREES = 111_320.0
 #: More outlines than this are no plan on a phone any more.
@@ -75,11 +76,6 @@ SIDE = 256
 _AROUND = 0.12
 #: An area no longer than this (metres) is pointed into, instead of being divided further.
 NEAR_M = 1_500.0
-_LOOK = """path{fill:none;stroke-linecap:round;stroke-linejoin:round}.g{fill:#eef1f5}
-.park{fill:#d9ecd8}.water{fill:#b9d9f0}.road{stroke:#c3ccd8}.edge{stroke:#0b5cad;stroke-width:2.5}
-text{font:12px sans-serif;fill:#16202e;paint-order:stroke;stroke:#fff;stroke-width:3px}
-@media(prefers-color-scheme:dark){.g{fill:#0b1018}.park{fill:#15271f}.water{fill:#12304d}
-.road{stroke:#3a4a60}.edge{stroke:#63acff}text{fill:#e8edf4;stroke:#0b1018}}"""
 
 
 def frame(area: Area) -> Frame | None:
@@ -95,6 +91,22 @@ def frame(area: Area) -> Frame | None:
         west=(west + east) / 2 - side / narrow / 2, north=(south + north) / 2 + side / 2,
         across=side / narrow / SIDE, down=side / SIDE,
     )  # fmt: skip
+
+
+def _look() -> str:
+    """Return the style of a drawing that stands alone as a picture."""
+
+    def colours(n: int) -> str:
+        said = {name: pair[n] for name, pair in TOKENS.items()}
+        fills = "".join(f".{name}{{fill:{said[name]}}}" for name in ("surface", "park", "water"))
+        lines = "".join(f".{name}{{stroke:{said[name]}}}" for name in ("road", "accent"))
+        return f"{fills}{lines}text{{fill:{said['text']};stroke:{said['surface']}}}"
+
+    return (
+        "path{fill:none;stroke-linecap:round;stroke-linejoin:round}.accent{stroke-width:2.5}"
+        "text{font:12px sans-serif;paint-order:stroke;stroke-width:3px}"
+        f"{colours(0)}@media(prefers-color-scheme:dark){{{colours(1)}}}"
+    )
 
 
 def near_enough(area: Area) -> bool:
@@ -125,10 +137,10 @@ def ground(area: Area, backdrop: Mapping[str, Any], *, lang: str) -> str | None:
             name = says.get(lang) or says.get("zh")
             if name and layer == "road":
                 names.setdefault(name, _label(name, kept, seen))
-    edge = f'<path class="edge" d="{_path(area.shape, seen)}"/>'
+    edge = f'<path class="accent" d="{_path(area.shape, seen)}"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}"'
-        f' height="{SIDE}"><style>{_LOOK}</style><rect class="g" width="{SIDE}" height="{SIDE}"/>'
+        f' height="{SIDE}"><style>{_look()}</style><rect class="surface" width="{SIDE}" height="{SIDE}"/>'
         f"{''.join(shapes)}{edge}{''.join(list(names.values())[:6])}</svg>"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from zhongshu.flow import briefings, snapshots
 from zhongshu.flow.city import City
 from zhongshu.link import paper
 from zhongshu.store.briefings import Briefing
-from zhongshu.web import wanted
+from zhongshu.web import heat, wanted
 from zhongshu.web.api import briefings as api
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -132,19 +132,18 @@ def _view(
         section["lines"] = [list(pieces(line, lang)) for line in section["sentences"]]
     return found, {
         "briefing": found, "said": said, "checked": briefings.checked(found),
-        "map": _map(city, said), "whole_days": _whole_days(city, said),
+        "map": _map(city, said), "whole_days": _period(city, said).days,
     }  # fmt: skip
 
 
-def _whole_days(city: City, said: Mapping[str, Any]) -> tuple[date, date]:
-    """Return the first and the last day of a briefing's period."""
+def _period(city: City, said: Mapping[str, Any]) -> Period:
     start, until = (datetime.fromisoformat(said[end]) for end in ("from", "until"))
-    return Period(start=start, until=until).local(city.zone).days
+    return Period(start=start, until=until).local(city.zone)
 
 
 def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the areas of a briefing as outlines, each with how dark it is: five steps up to
-    the largest number.
+    """Return the areas of a briefing as outlines, each in its class of colour: by how large the
+    areas are and how long the period, so that periods of one length can be compared.
     """
     table = next((s["table"] for s in said["sections"] if s["code"] == "areas"), None)
     rows = {row["code"]: row for row in (table["rows"] if table else ())}
@@ -152,13 +151,15 @@ def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:
     drawn = plan(areas, width=640)
     if drawn is None:
         return None
-    most = max((row["count"] for row in rows.values()), default=0) or 1
+    period = _period(city, said)
+    days = (period.until - period.start) / DAY
+    steps = heat.of_level(city, areas[0].kind, days=days)
     return {
-        "width": drawn.width, "height": drawn.height, "most": most,
+        "width": drawn.width, "height": drawn.height, "spans": heat.spans(steps),
         "areas": [
             {
                 "path": drawn.paths[a.id], "spot": drawn.spots[a.id], "row": rows[a.code],
-                "step": min(5, 1 + 5 * rows[a.code]["count"] // (most + 1)),
+                "heat": heat.heat(rows[a.code]["count"], steps),
             }
             for a in areas if a.id in drawn.paths
         ],

@@ -23,7 +23,7 @@ from zhongshu.store import city as city_store
 from zhongshu.store import facts, moments, playback
 from zhongshu.store.db import Tx
 from zhongshu.store.moments import Stood
-from zhongshu.web import wanted
+from zhongshu.web import heat, wanted
 from zhongshu.web.api.playback import asked, drawn, moment_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -51,21 +51,19 @@ MOST_PLANNED = 120
 NOW_ASKED = {State.OPEN: {"open": "1"}, State.OVERDUE: {"overdue": "1"}}
 #: How far back the feed looks.
 RECENT = timedelta(hours=3)
-#: From how many open cases on the finest cells have each colour; fixed, for a scale that moves
-#: with the numbers would lie.
-FEW = (1, 2, 3, 5)
 
 
 @router.get("/wall")
 def wall(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the screen: now, or with `at` a past moment."""
     city, levels = hub.city(), drawn(hub.city())
+    classes = heat.of_city(city)
     return page(
         request, "wall.html",
         {
             **_view(request, hub, actor), "levels": levels, "kiosk": "kiosk" in request.query_params,
             "level_names": {x.kind: x.name.said(language(request)) for x in city.levels},
-            "classes": _classes(city),
+            "classes": classes, "spans": {level: heat.spans(steps) for level, steps in classes.items()},
         },
     )  # fmt: skip
 
@@ -250,19 +248,6 @@ def _behind(found: Screen, code: str, part: str, *, before: bool = False) -> str
     return f"/mirror/cases?{urlencode(said)}"
 
 
-def classes(areas: int, finest: int) -> tuple[int, ...]:
-    """Return from how many open cases on each colour of a level begins: for the finest cells
-    `FEW`, for others by how many of those one holds. Nothing of today's numbers is in it.
-    """
-    per = max(1, round(0.25 * finest / areas)) if areas else 1
-    return FEW if per == 1 else (1, 2 * per, 4 * per, 8 * per)
-
-
-def _classes(city: City) -> dict[str, tuple[int, ...]]:
-    levels = {level: len(city.tree.of_kind(level)) for level in drawn(city)}
-    return {level: classes(n, max(levels.values())) for level, n in levels.items()}
-
-
 def _planned(city: City) -> tuple[str, str]:
     """Return the coarse level of the plan, and the finest that it has room for."""
     levels = drawn(city)
@@ -283,14 +268,14 @@ def _plan(city: City, found: Screen, outline: Plan | None) -> dict[str, Any] | N
         return None
     largest, level = _planned(city)
     coarse, areas = city.tree.of_kind(largest), city.tree.of_kind(level)
-    steps, counts = _classes(city)[level], screen.summed(city.tree, found.by_area, level)
+    steps, counts = heat.of_city(city)[level], screen.summed(city.tree, found.by_area, level)
     whole = screen.summed(city.tree, found.by_area, largest)
     return {
-        "width": outline.width, "height": outline.height, "steps": steps,
+        "width": outline.width, "height": outline.height, "spans": heat.spans(steps),
         "areas": [
             {
                 "area": a, "count": counts.get(a.id, 0), "path": outline.paths[a.id],
-                "heat": 1 + sum(counts.get(a.id, 0) >= step for step in steps),
+                "heat": heat.heat(counts.get(a.id, 0), steps),
             }
             for a in areas if a.id in outline.paths
         ],

@@ -56,11 +56,10 @@ export async function start(container, frame) {
 
 function backdrop(map, data) {
   map.addSource("backdrop", { type: "geojson", data });
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches || document.documentElement.dataset.theme === "dark";
-  map.addLayer({ id: "parks", type: "fill", source: "backdrop", filter: is("layer", "park"), paint: { "fill-color": dark ? "#15271f" : "#d9ecd8" } });
-  map.addLayer({ id: "water", type: "fill", source: "backdrop", filter: is("layer", "water"), paint: { "fill-color": dark ? "#12304d" : "#b9d9f0" } });
+  map.addLayer({ id: "parks", type: "fill", source: "backdrop", filter: is("layer", "park"), paint: { "fill-color": css("park") } });
+  map.addLayer({ id: "water", type: "fill", source: "backdrop", filter: is("layer", "water"), paint: { "fill-color": css("water") } });
   map.addLayer({ id: "roads", type: "line", source: "backdrop", filter: is("layer", "road"), layout: { "line-cap": "round" },
-    paint: { "line-color": dark ? "#3a4a60" : "#c3ccd8", "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 10, ["match", ["get", "class"], 1, 1.6, 2, 0.8, 0.3], 16, ["match", ["get", "class"], 1, 14, 2, 9, 5]] } });
+    paint: { "line-color": css("road"), "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 10, ["match", ["get", "class"], 1, 1.6, 2, 0.8, 0.3], 16, ["match", ["get", "class"], 1, 14, 2, 9, 5]] } });
 }
 
 export function roadNames(map) {
@@ -108,7 +107,7 @@ async function open(box) {
   map.addLayer({ id: "areas", type: "line", source: "areas", paint: { "line-color": css("muted"), "line-opacity": 0.5 } });
   map.addSource("told", { type: "geojson", data: told });
   const heat = [2, 3, 4, 5].map((n) => css(`heat${n}`));
-  map.addLayer({ id: "squares", type: "fill", source: "told", filter: is("kind", "square"), paint: { "fill-opacity": 0.8, "fill-color": ["step", ["get", "count"], heat[0], 5, heat[1], 10, heat[2], 20, heat[3]] } });
+  map.addLayer({ id: "squares", type: "fill", source: "told", filter: is("kind", "square"), paint: { "fill-opacity": 0.8, "fill-color": ["step", ["get", "count"], heat[0], ...box.dataset.steps.split(",").flatMap((n, i) => [Number(n), heat[i + 1]])] } });
   roadNames(map);
   map.addLayer({ id: "counts", type: "symbol", source: "told", layout: { "text-field": ["to-string", ["get", "count"]], "text-font": font, "text-size": 12 }, paint: { "text-color": css("text"), "text-halo-color": css("card"), "text-halo-width": 2 } });
   map.on("click", "counts", (e) => {

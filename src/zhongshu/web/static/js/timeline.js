@@ -15,7 +15,7 @@ export const moment = { at: null, span: Number(url.get("window")) || 0 };
 
 export function begin(loadLives) {
   document.querySelectorAll("#timeline .islanded").forEach((e) => { e.hidden = false; });
-  document.querySelector("#timeline .steps0").hidden = true;
+  document.querySelector("#timeline .stepwise").hidden = true;
   span.value = String(moment.span);
   if (!span.value) span.value = "0";
   pressed();

@@ -97,14 +97,14 @@ function choose(map, levels, near) {
       if (j) map.setLayerZoomRange(`line-${level}`, from, to);
     });
     [...bar.children].forEach((button, j) => button.setAttribute("aria-pressed", j === chosen + 1));
-    legend(words.classes[levels[choice.auto ? nth() : chosen]]);
+    legend(words.spans[levels[choice.auto ? nth() : chosen]]);
   };
   [words.auto, ...levels.map((level) => words.levels[level] ?? level)].forEach((text, i) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
     button.addEventListener("click", () => set(i - 1));
     bar.append(button);
   });
-  map.on("zoomend", () => { if (choice.auto) legend(words.classes[levels[nth()]]); });
+  map.on("zoomend", () => { if (choice.auto) legend(words.spans[levels[nth()]]); });
   set(-1);
   return choice;
 }
