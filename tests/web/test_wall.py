@@ -328,13 +328,16 @@ def test_a_frame_knows_the_pixel_over_a_place_and_the_place_under_a_pixel() -> N
 
 
 @pytest.mark.parametrize(
-    ("areas", "finest", "days"), [(400, 400, 1), (16, 400, 1), (4, 400, 30), (0, 9, 1)]
-)
-def test_a_legend_says_where_each_colour_begins(areas: int, finest: int, days: int) -> None:
-    steps = heat.classes(areas, finest, days=days)
+    "steps",
+    [
+        heat.opened(400, 400), heat.opened(16, 400), heat.opened(0, 9),
+        heat.reported(4, 400, days=30), heat.reported(400, 400, days=1),
+    ],
+)  # fmt: skip
+def test_a_legend_says_where_each_colour_begins(steps: tuple[int, ...]) -> None:
     assert list(steps) == sorted(set(steps))
     said = heat.spans(steps)
-    assert (said[0], said[-1]) == ("0", f"≥ {steps[-1]}")
+    assert (said[0][0], said[-1]) == ("0", f"≥ {steps[-1]}")
     for count in range(steps[-1] + 2):
         first, _, last = said[heat.heat(count, steps) - 1].removeprefix("≥ ").partition("–")
         assert int(first) <= count, "its span begins before it"

@@ -151,9 +151,7 @@ def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:
     drawn = plan(areas, width=640)
     if drawn is None:
         return None
-    period = _period(city, said)
-    days = (period.until - period.start) / DAY
-    steps = heat.of_level(city, areas[0].kind, days=days)
+    steps = heat.of_period(city, areas[0].kind, _period(city, said))
     return {
         "width": drawn.width, "height": drawn.height, "spans": heat.spans(steps),
         "areas": [
