@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -24,7 +25,8 @@ from tests.web.hub import app_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Outcome
 from zhongshu.core.indicators import Period
-from zhongshu.flow import mirror, screen
+from zhongshu.core.presets import EVERYDAY, BadPreset, Drawn
+from zhongshu.flow import mirror, presets, screen
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, moments
@@ -404,6 +406,54 @@ def test_a_preset_puts_floods_first_and_danger_before_all(client: TestClient, db
     assert card.index("Storm-drain grate") < card.index("Road flooding")
     assert "1 in danger" in card
     assert client.get("/wall?preset=sunny").status_code == 404
+
+
+GOOD = {"code": "heat", "name": ["高温", "Heat"], "steps": [["喷雾", "Water"]]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"code": "no spaces"}, "code"), ({"code": 7}, "code"), ({"name": []}, "name"),
+        ({"name": ["", " "]}, "name"), ({"name": [None, "Heat"]}, "name"), ({"steps": "spray"}, "steps"),
+        ({"layers": "cases"}, "layers"), ({"layers": 3}, "layers"), ({"layers": ["clouds"]}, "layers"),
+        ({"duties": ["mayor"]}, "duties"), ({"assets": [""]}, "assets"), ({"layer": ["cases"]}, "layer"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_cannot_be_read_is_refused_by_name(wrong: dict[str, Any], field: str) -> None:
+    file = json.dumps([GOOD, {**GOOD, "code": "cold", **wrong}]).encode()
+    with pytest.raises(BadPreset) as refused:
+        presets.of_file("ours.json", file)
+    assert refused.value.field == field
+    assert refused.value.details["preset"] == wrong.get("code", "cold")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[", b"[1]", '["雨"]'.encode("gbk"), json.dumps([GOOD, GOOD]).encode()]
+)
+def test_a_file_of_no_presets_is_refused_by_its_name(data: bytes) -> None:
+    with pytest.raises(presets.UnreadablePresets, match=r"ours\.json"):
+        presets.of_file("ours.json", data)
+
+
+def test_what_a_preset_leaves_out_is_as_the_usual_ones_have_it(
+    client: TestClient, db: Database
+) -> None:
+    (one,) = presets.of_file("ours.json", b"\xef\xbb\xbf" + json.dumps(GOOD).encode())
+    assert one.layers == EVERYDAY.layers == frozenset(Drawn)
+    assert (one.categories, one.duties) == ((), ())
+    with db.transaction() as tx:
+        city = load(tx)
+        for field in ("categories", "assets"):
+            with pytest.raises(BadPreset) as refused:
+                presets.put(tx, city, replace(one, **{field: ("X-9",)}), by=None, at=NOW)
+            assert refused.value.field == field
+        ours = replace(one, code="everyday", layers=frozenset({Drawn.CASES}))
+        presets.put(tx, city, ours, by=None, at=NOW)
+    page = client.get("/wall").text
+    assert 'data-preset="everyday"' in page, "what is shown is said where there is no card"
+    assert 'data-layers="cases"' in page
+    assert re.findall(r'type="checkbox" value="(\w+)" checked', page) == ["cases"]
 
 
 def test_anybody_may_test_a_machine(client: TestClient) -> None:

@@ -137,21 +137,21 @@ function past(map, screen) {
   return then;
 }
 
+const presetNow = () => document.querySelector("#preset [data-preset]").dataset;
 let presetShown = "";
 /** Draw larger what the preset puts first, and turn on the layers it asks for (once). */
 function preset(map, screen) {
-  const card = document.querySelector("#preset .preset"), firsts = card?.dataset.first?.split(",").filter(Boolean) ?? [];
+  const { preset: code, assets, layers, first: said } = presetNow(), firsts = said.split(",").filter(Boolean);
   const first = (code) => firsts.some((begin) => code.startsWith(begin));
   if (screen.lives) screen.lives.first(map.painter.context.gl, first);
   const source = map.getSource("cases");
   if (firsts.length && !shown.at) source.getData().then((data) => { for (const f of data.features) f.properties.first = first(f.properties.category ?? ""); source.setData(data); });
-  const code = card?.dataset.preset ?? "";
   if (code === presetShown) return;
   presetShown = code;
   dispatchEvent(new Event("hub:preset"));
-  if (card) for (const name of ["cases", "danger", "assets", "roads"]) screen.on.set(name, card.dataset.layers.split(",").includes(name));
-  map.setFilter("things", card?.dataset.assets ? ["any", ...card.dataset.assets.split(",").map((a) => ["==", ["slice", ["get", "category"], 0, a.length], a])] : null);
-  map.setLayerZoomRange("things", card?.dataset.assets ? 11.5 : 14, 24);
+  for (const name of ["cases", "danger", "assets", "roads"]) screen.on.set(name, layers.split(",").includes(name));
+  map.setFilter("things", assets ? ["any", ...assets.split(",").map((a) => ["==", ["slice", ["get", "category"], 0, a.length], a])] : null);
+  map.setLayerZoomRange("things", assets ? 11.5 : 14, 24);
 }
 
 /** Fetch a period and put its lives on the map. */
@@ -209,7 +209,7 @@ async function things(map) {
   const broken = ["in", ["get", "state"], ["literal", ["damaged", "lost"]]];
   map.addLayer({ id: "things", type: "circle", source: "things", minzoom: 14, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 12, 1.4, 18, 5], "circle-color": css("surface"), "circle-stroke-width": 1.2, "circle-stroke-color": ["case", broken, css("bad"), css("muted")] } }, "cases");
   const look = async () => {
-    const wanted = document.querySelector("#preset .preset")?.dataset.assets;
+    const wanted = presetNow().assets;
     if (map.getZoom() < (wanted ? 11.5 : 14)) return;
     const b = map.getBounds();
     const bbox = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()].map((x) => x.toFixed(5)).join(",");
