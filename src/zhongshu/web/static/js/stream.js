@@ -30,15 +30,22 @@ function tell(message) {
 
 function lead() {
   leads = true;
+  let source, opened;
   const open = () => {
-    const source = new EventSource(last ? `/events?after=${encodeURIComponent(last)}` : "/events");
+    source?.close();
+    opened = Date.now();
+    source = new EventSource(last ? `/events?after=${encodeURIComponent(last)}` : "/events");
     for (const sign of ["open", "alive"]) source.addEventListener(sign, () => tell({}));
     source.addEventListener("facts", (e) => tell({ id: e.lastEventId, events: JSON.parse(e.data) }));
     source.addEventListener("reset", () => tell({ reset: true }));
-    // Refused (signed out, restarting) it does not try again by itself.
-    source.addEventListener("error", () => { tell({ lost: true }); if (source.readyState === EventSource.CLOSED) setTimeout(open, RETRY_MS); });
+    source.addEventListener("error", () => tell({ lost: true }));
   };
   open();
+  // Refused (signed out, restarting) it does not try again by itself; of a dead wire it hears nothing.
+  setInterval(() => {
+    const quiet = Date.now() - Math.max(opened, signed);
+    if (quiet > (source.readyState === EventSource.CLOSED ? RETRY_MS : SIGN_MS)) open();
+  }, RETRY_MS);
   return new Promise(() => {});
 }
 
