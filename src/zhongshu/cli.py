@@ -383,14 +383,14 @@ def choose(name: str, value: str) -> None:
 
 
 @app.command()
-def preset(file: Annotated[Path | None, typer.Argument(help="JSON; without one they are printed")] = None) -> None:  # fmt: skip
+def preset(file: Annotated[Path | None, typer.Argument(help="JSON; without one they are printed", exists=True, dir_okay=False)] = None) -> None:  # fmt: skip
     """Print the presets of the screen as JSON, or keep those of a file in their place."""
     with refusals(), database() as db, db.transaction() as tx:
         city = load(tx)
         if file is None:
             typer.echo(presets.as_text(city))
             return
-        brought = presets.of_text(file.read_text("utf-8"))
+        brought = presets.of_file(file.name, file.read_bytes())
         for one in brought:
             presets.put(tx, city, one, by=None, at=main.clock())
     out.print(f"[green]✓[/green] {', '.join(one.code for one in brought)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from zhongshu.core.indicators import (
     Mark,
     Measured,
     Part,
+    Period,
     Tally,
     measure,
 )
@@ -149,3 +152,30 @@ def test_the_causes_that_say_a_dispatch_was_wrong_are_causes() -> None:
 def test_no_indicator_is_of_a_person(word: str) -> None:
     for one in INDICATORS:
         assert word not in f"{one.code} {one.name.en} {one.formula.en}"
+
+
+def test_a_period_knows_its_days_and_the_one_before_in_the_zone_of_its_ends() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    march = Period.month(datetime(2026, 3, 17, 9, 30, tzinfo=zone))
+    assert march.days == (date(2026, 3, 1), date(2026, 3, 31))
+    assert march.before().days == (date(2026, 2, 1), date(2026, 2, 28))
+    assert march.before().before().start == datetime(2026, 1, 1, tzinfo=zone)
+    assert march.local(UTC).local(zone) == march
+    upto = Period(start=march.start, until=datetime(2026, 3, 17, tzinfo=zone))
+    assert upto.days[1] == date(2026, 3, 16), "what ends at midnight ends on the day before"
+    assert upto.before().until == march.start
+    assert upto.before().start == datetime(2026, 2, 13, tzinfo=zone)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "points"),
+    [((2, 3), (1, 3), 33.34), ((1, 8), (1, 8), 0.0), ((1, 6), (1, 3), -16.66), ((0, 0), (1, 2), None), ((1, 2), (0, 0), None)],
+)  # fmt: skip
+def test_points_are_the_difference_of_what_is_printed(
+    now: tuple[int, int], then: tuple[int, int], points: float | None
+) -> None:
+    one, other = (
+        Measured(indicator=BY_CODE["filing"], numerator=n, denominator=d, excluded={})
+        for n, d in (now, then)
+    )
+    assert one.points_over(other) == points

@@ -20,7 +20,7 @@ from zhongshu.flow.people import AccessFact
 from zhongshu.flow.terms import WordsFact
 from zhongshu.store import city_facts
 from zhongshu.web.extract import msgids
-from zhongshu.web.look import said
+from zhongshu.web.look import TOKENS, said
 from zhongshu.web.vocabulary import (
     ACCESS_FACTS,
     CATALOGUE_FACTS,
@@ -103,6 +103,34 @@ def test_the_pages_ask_no_other_site_for_anything() -> None:
     for path in [*static.glob("templates/*.html"), *static.glob("static/js/*.js"), *static.glob("static/css/*.css")]:  # fmt: skip
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"(?:src|href|url\()\s*=?\s*[\"'(]?https?://", text), path
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [
+        ("new EventSource", ["stream.js"]), ('getElementById("words")', ["words.js"]),
+        ("vendor/maplibre-gl.css", ["fetch-map.js"]), ("new maplibregl.Map", ["map.js"]),
+        ("backdrop.geojson", ["map.js"]), ("level=${roots", ["map.js"]),
+        ('type: "FeatureCollection"', ["map.js"]),
+    ],
+)  # fmt: skip
+def test_what_scripts_share_stands_in_one_of_them(what: str, where: list[str]) -> None:
+    scripts = (ROOT / "src/zhongshu/web/static/js").glob("*.js")
+    assert [p.name for p in scripts if what in p.read_text(encoding="utf-8")] == where
+
+
+def test_colours_are_tokens_and_classes_are_words() -> None:
+    """A colour by its number is of one theme; a class with a number at its end says nothing."""
+    web = ROOT / "src/zhongshu/web"
+    for path in (web / "static/css").glob("*.css"):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        rules = re.findall(r"\{([^{}]*)\}", text)
+        assert not [one for one in rules if re.search(r"#[0-9a-fA-F]{3,8}\b", one)], path.name
+        named = set(re.findall(r"\.([a-z]+\d)\b", " ".join(re.findall(r"([^{}]+)\{", text))))
+        assert {one for one in named if one not in TOKENS} == set(), path.name
+    for path in (web / "templates").glob("*.html"):
+        drawn = re.findall(r"(?:fill|stroke)=\"(#[0-9a-fA-F]+)", path.read_text(encoding="utf-8"))
+        assert drawn == [], path.name
 
 
 def test_a_class_is_laid_out_in_one_place() -> None:

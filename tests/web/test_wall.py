@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -18,19 +19,25 @@ from starlette.testclient import TestClient
 
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
+from tests.flow.test_former_areas import redrawn
 from tests.flow.test_intake import sent, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
 from zhongshu.core.cases import Act, Outcome
 from zhongshu.core.indicators import Period
-from zhongshu.flow import mirror, screen
+from zhongshu.core.presets import EVERYDAY, BadPreset, Drawn
+from zhongshu.flow import mirror, presets, screen
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, moments
+from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.indicators import Scope
+from zhongshu.web import heat
 from zhongshu.web.api import playback
 from zhongshu.web.hub import Hub
+from zhongshu.web.pages import wall as pages
+from zhongshu.web.plan import Frame, plan
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: After all that is told below.
@@ -46,7 +53,7 @@ def lived(tx: Tx, city: City) -> dict[datetime, list[Any]]:
 
     def later(hours: float) -> datetime:
         at = NOW + hours * HOUR
-        seen[at] = moments.standing_now(tx, EVERYTHING, at=at)
+        seen[at] = moments.standing(tx, EVERYTHING, at=at, past=False)
         return at + timedelta(seconds=1)
 
     def do(case: Any, what: Act, by: Any, at: datetime, **form: Any) -> Any:
@@ -105,8 +112,8 @@ def test_the_past_is_counted_as_the_present_was(
 ) -> None:
     with db.transaction() as tx:
         for at, then in told.items():
-            assert ordered(moments.standing(tx, EVERYTHING, at=at)) == ordered(then), at
-        assert moments.standing(tx, EVERYTHING, at=NOW - HOUR) == []
+            assert ordered(moments.standing(tx, EVERYTHING, at=at, past=True)) == ordered(then), at
+        assert moments.standing(tx, EVERYTHING, at=NOW - HOUR, past=True) == []
     stages = {one.stage for then in told.values() for one in then}
     assert {"filed", "received", "in_hand", "dispatched"} <= stages
     assert any(one.late for then in told.values() for one in then)
@@ -196,6 +203,20 @@ def test_the_columns_of_a_later_period_carry_what_was_still_open(client: TestCli
     assert len(none) == 0
 
 
+def test_a_case_closed_in_a_period_and_reopened_after_it_ends_where_it_was_closed(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        lamp = tx.execute("select min(id) from cases").fetchone()[0]  # type: ignore[index]
+    for since, until in (("2026-11-24", "2026-11-25"), ("2026-11-25", "2026-11-25")):
+        path = f"/api/v1/history.bin?since={since}&until={until}T20:00:00%2B08:00"
+        _, rows = decoded(client.get(path).content)
+        begun = {(int(r[3]), int(r[4])) for r in rows if r[0] == lamp}
+        (life,) = begun  # closed at 16:00 on the 25th; what began on the 26th is not of this period
+        ended = datetime.fromisoformat(f"{since}T00:00:00+08:00") + timedelta(seconds=sum(life))
+        assert abs((ended - NOW) / HOUR - 30) < 0.01
+
+
 def test_the_columns_are_of_what_is_in_sight(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,10 +270,11 @@ def test_the_screen_plays_back_without_a_script(client: TestClient) -> None:
     bars = re.findall(r'<a href="(/wall\?[^"]+)" tabindex="-1">', page)
     assert len(bars) == 48
     then = client.get(unescape(bars[12])).text
-    assert "as of 2026-11-24 13:00" in then
+    assert "as of 2026-11-24 13:00 · as it is known today" in then
+    assert "as it is known today" not in client.get("/wall").text
     assert ">Back to now</a>" in then
     assert "hidden" not in then[then.index('id="now"') : then.index(">Back to now</a>")]
-    assert 'class="plan"' in then, "the map is there as a plan"
+    assert 'class="wallplan"' in then, "the map is there as a plan"
     assert "/wall/cases?at=" in then
 
 
@@ -265,6 +287,64 @@ def test_a_case_of_the_map_is_opened_by_whoever_may_see_it(
     assert answer.headers["location"] == f"/cases/{south.number}"
     nora = key_for(db, "nora")
     assert client.get(f"/wall/case/{south.id}", headers=nora).status_code == 404
+
+
+def test_an_area_drawn_anew_is_called_by_the_telephones_of_its_posts(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        tx.execute("update posts set area = (select id from areas where code = 'N'), phone = '84001' where duty = 'dispatcher'")  # fmt: skip
+        redrawn(tx)
+        city_store.changed(tx)
+    assert "84001" in client.get("/wall/area/N-1").text
+
+
+def test_outlines_are_worked_out_once_for_a_version_and_day_of_the_city(
+    db: Database, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, drawn = [LATER], []
+    hub = Hub(db=db, clock=lambda: now[0], random=same_random(), key=KEY)
+    monkeypatch.setattr(pages, "plan", lambda *a, **k: drawn.append(a) or plan(*a, **k))
+    with TestClient(app_on(hub), headers=key_for(db, "ada")) as client:
+        first = client.get("/wall/tiles").text
+        assert 'class="wallplan"' in first
+        assert 'class="wallplan"' in client.get("/wall").text
+        assert len(drawn) == 1
+        with db.transaction() as tx:
+            redrawn(tx)
+            city_store.changed(tx)
+        hub.look_again()
+        again = client.get("/wall/tiles").text
+        assert len(drawn) == 2
+        assert re.findall(r' d="([^"]+)"', again) == re.findall(r' d="([^"]+)"', first)
+        now[0] += DAY
+        hub.look_again()
+        client.get("/wall/tiles")
+        assert len(drawn) == 3, "areas come into force at midnight"
+
+
+def test_a_frame_knows_the_pixel_over_a_place_and_the_place_under_a_pixel() -> None:
+    seen = Frame(west=113.0, north=34.05, across=0.0001, down=0.00008)
+    assert seen.pixel(113.01, 34.042) == (100.0, 100.0)
+    assert (seen.place(100, 100).lon, seen.place(100, 100).lat) == (113.01, 34.042)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        heat.opened(400, 400), heat.opened(16, 400), heat.opened(0, 9),
+        heat.reported(4, 400, days=30), heat.reported(400, 400, days=1),
+    ],
+)  # fmt: skip
+def test_a_legend_says_where_each_colour_begins(steps: tuple[int, ...]) -> None:
+    assert list(steps) == sorted(set(steps))
+    said = heat.spans(steps)
+    assert (said[0][0], said[-1]) == ("0", f"≥ {steps[-1]}")
+    for count in range(steps[-1] + 2):
+        first, _, last = said[heat.heat(count, steps) - 1].removeprefix("≥ ").partition("–")
+        assert int(first) <= count, "its span begins before it"
+        assert count <= int(last or max(count * (count >= steps[-1]), int(first))), "and holds it"
+    assert heat.spans(heat.SQUARES, fewest=3) == ["3–4", "5–9", "10–19", "≥ 20"]
 
 
 def test_one_press_switches_every_screen_and_says_who_and_when(
@@ -326,6 +406,54 @@ def test_a_preset_puts_floods_first_and_danger_before_all(client: TestClient, db
     assert card.index("Storm-drain grate") < card.index("Road flooding")
     assert "1 in danger" in card
     assert client.get("/wall?preset=sunny").status_code == 404
+
+
+GOOD = {"code": "heat", "name": ["高温", "Heat"], "steps": [["喷雾", "Water"]]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"code": "no spaces"}, "code"), ({"code": 7}, "code"), ({"name": []}, "name"),
+        ({"name": ["", " "]}, "name"), ({"name": [None, "Heat"]}, "name"), ({"steps": "spray"}, "steps"),
+        ({"layers": "cases"}, "layers"), ({"layers": 3}, "layers"), ({"layers": ["clouds"]}, "layers"),
+        ({"duties": ["mayor"]}, "duties"), ({"assets": [""]}, "assets"), ({"layer": ["cases"]}, "layer"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_cannot_be_read_is_refused_by_name(wrong: dict[str, Any], field: str) -> None:
+    file = json.dumps([GOOD, {**GOOD, "code": "cold", **wrong}]).encode()
+    with pytest.raises(BadPreset) as refused:
+        presets.of_file("ours.json", file)
+    assert refused.value.field == field
+    assert refused.value.details["preset"] == wrong.get("code", "cold")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[", b"[1]", '["雨"]'.encode("gbk"), json.dumps([GOOD, GOOD]).encode()]
+)
+def test_a_file_of_no_presets_is_refused_by_its_name(data: bytes) -> None:
+    with pytest.raises(presets.UnreadablePresets, match=r"ours\.json"):
+        presets.of_file("ours.json", data)
+
+
+def test_what_a_preset_leaves_out_is_as_the_usual_ones_have_it(
+    client: TestClient, db: Database
+) -> None:
+    (one,) = presets.of_file("ours.json", b"\xef\xbb\xbf" + json.dumps(GOOD).encode())
+    assert one.layers == EVERYDAY.layers == frozenset(Drawn)
+    assert (one.categories, one.duties) == ((), ())
+    with db.transaction() as tx:
+        city = load(tx)
+        for field in ("categories", "assets"):
+            with pytest.raises(BadPreset) as refused:
+                presets.put(tx, city, replace(one, **{field: ("X-9",)}), by=None, at=NOW)
+            assert refused.value.field == field
+        ours = replace(one, code="everyday", layers=frozenset({Drawn.CASES}))
+        presets.put(tx, city, ours, by=None, at=NOW)
+    page = client.get("/wall").text
+    assert 'data-preset="everyday"' in page, "what is shown is said where there is no card"
+    assert 'data-layers="cases"' in page
+    assert re.findall(r'type="checkbox" value="(\w+)" checked', page) == ["cases"]
 
 
 def test_anybody_may_test_a_machine(client: TestClient) -> None:

@@ -9,13 +9,12 @@ canonical document, hashed like a snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from zhongshu.core.indicators import Measured, Period
+from zhongshu.core.indicators import Measured
 from zhongshu.core.values import Lang, Name
 
 FORMAT = "zhongshu-briefing-1"
@@ -93,15 +92,6 @@ def _quoted(text: str) -> str:
     return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
 
 
-def before(period: Period) -> Period:
-    """Return the period before: of a whole month the month before, else one equally long."""
-    start, until = period.start, period.until
-    first = start.day == 1 and start == start.replace(hour=0, minute=0, second=0, microsecond=0)
-    if first and until == _next_month(start):
-        return Period(start=_first(start - timedelta(days=1)), until=start)
-    return Period(start=start - (until - start), until=start)
-
-
 def counted(n: int) -> str:
     """Return a count as both languages print it."""
     return f"{n:,}"
@@ -119,25 +109,12 @@ def more_or_less(now: int, then: int) -> tuple[Name, str]:
 
 def up_or_down(now: Measured, then: Measured) -> tuple[Name, str]:
     """Return the words for how a rate changed, and by how many points."""
-    if now.rate is None or then.rate is None:
+    points = now.points_over(then)
+    if points is None:
         return Name("上期无可比数", "nothing to compare with before"), ""
-    points = round(100 * now.rate, 2) - round(100 * then.rate, 2)
-    if abs(points) < 0.005:
+    if points == 0:
         return Name("与上期持平", "as in the period before"), ""
     by = f"{abs(points):.2f}"
     if points > 0:
         return Name("比上期上升 {by} 个百分点", "{by} points up on the period before"), by
     return Name("比上期下降 {by} 个百分点", "{by} points down on the period before"), by
-
-
-def joined(parts: Sequence[Name]) -> Name:
-    """Return templates put together, in both languages."""
-    return Name("".join(p.zh for p in parts), "".join(p.en for p in parts))
-
-
-def _first(at: datetime) -> datetime:
-    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _next_month(at: datetime) -> datetime:
-    return _first(at + timedelta(days=32))

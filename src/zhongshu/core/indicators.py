@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -108,16 +108,46 @@ class Part(StrEnum):
 #: Causes of a return that say the dispatch was wrong (`flow.acts.Cause`); a duplicate or
 #: something else says nothing of it.
 WRONG_DISPATCH = ("not_ours", "no_power", "wrong_class", "wrong_place")
+#: A rate of fewer says little, and is shown so.
+FEW = 10
 #: From how many of five on a reporter counts as satisfied.
 SATISFIED_FROM = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A half-open stretch of time ``[start, until)``."""
+    """A half-open stretch of time ``[start, until)``. What it says of days and months is of the
+    zone its ends carry.
+    """
 
     start: datetime
     until: datetime
+
+    @classmethod
+    def month(cls, at: datetime) -> Period:
+        """Return the month a moment lies in."""
+        first = midnight(at).replace(day=1)
+        return cls(start=first, until=(first + timedelta(days=32)).replace(day=1))
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """Its first day and its last."""
+        return self.start.date(), (self.until - timedelta(microseconds=1)).date()
+
+    def local(self, zone: tzinfo) -> Period:
+        """Return it with its ends in a zone."""
+        return Period(start=self.start.astimezone(zone), until=self.until.astimezone(zone))
+
+    def before(self) -> Period:
+        """Return the period before: of a whole month the month before, else one equally long."""
+        if self == Period.month(self.start):
+            return Period.month(self.start - timedelta(days=1))
+        return Period(start=self.start - (self.until - self.start), until=self.start)
+
+
+def midnight(at: datetime) -> datetime:
+    """Return when the day of a moment began."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +241,14 @@ class Measured:
             return ""
         exact = Decimal(100 * self.numerator) / Decimal(self.denominator)
         return str(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+    def points_over(self, other: Measured) -> float | None:
+        """Return how many percentage points it is above another, as both are printed; None where
+        one of both has no rate.
+        """
+        if not self.denominator or not other.denominator:
+            return None
+        return float(Decimal(self.percent) - Decimal(other.percent))
 
     @property
     def interval(self) -> tuple[float, float] | None:

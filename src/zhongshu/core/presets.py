@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from zhongshu.core.access import Duty
 from zhongshu.core.values import AccountId, Name, Refused
@@ -34,7 +34,7 @@ class Preset:
     name: Name
     categories: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
-    layers: frozenset[Drawn] = frozenset({Drawn.CASES, Drawn.DANGER, Drawn.ROADS})
+    layers: frozenset[Drawn] = frozenset(Drawn)
     duties: tuple[Duty, ...] = ()
     steps: tuple[Name, ...] = ()
 
@@ -67,7 +67,7 @@ class Mode:
 
 
 class BadPreset(Refused):
-    message = "The preset cannot be used: %(field)s is %(value)s."
+    message = "The preset “%(preset)s” cannot be used: %(field)s is %(value)s."
     remedy = "Write code, name, categories, assets, layers, duties and steps as the guide shows."
 
 
@@ -75,7 +75,7 @@ STORM = Preset(
     code="storm", name=Name("雨天（防汛）", "Storm (floods)"),
     categories=("E-05-06", "E-05-P2", "E-05-03", "E-05-P1", "C-01-04", "C-01-03", "C-01-02"),
     assets=("C-01-04",),
-    layers=frozenset(Drawn), duties=(Duty.DISPATCHER, Duty.SUPERVISOR, Duty.GRID_LEAD),
+    duties=(Duty.DISPATCHER, Duty.SUPERVISOR, Duty.GRID_LEAD),
     steps=(
         Name("核对气象预警级别，通知各街道值班室", "Check the level of the weather warning; tell the duty rooms of the subdistricts"),
         Name("排水、应急队伍到岗待命", "Drainage and emergency crews at their posts"),
@@ -98,17 +98,21 @@ def presets(said: Mapping[str, Any]) -> dict[str, Preset]:
 
 
 def read(said: Mapping[str, Any]) -> Preset:
-    """Read a preset from plain data; what cannot be read is refused by name."""
-    code = str(said.get("code", ""))
-    if not code.isascii() or not code.replace("_", "").isalnum() or len(code) > 30:
-        raise BadPreset("code", code)
-    return Preset(
-        code=code, name=_name("name", said.get("name")),
-        categories=_texts("categories", said), assets=_texts("assets", said),
-        layers=frozenset(_word("layers", Drawn, one) for one in said.get("layers", [*Drawn])),
-        duties=tuple(_word("duties", Duty, one) for one in said.get("duties", [])),
-        steps=tuple(_name("steps", one) for one in said.get("steps", [])),
-    )  # fmt: skip
+    """Read a preset from plain data; what is left out is as `Preset` has it, and what cannot be
+    read is refused by name.
+    """
+    code = said.get("code", "")
+    if not isinstance(code, str) or not code.isascii() or not code.replace("_", "").isalnum() or len(code) > 30:  # fmt: skip
+        raise BadPreset("code", code, preset=code)
+    known = {field.name for field in fields(Preset)}
+    for name in said:
+        if name not in known:
+            raise BadPreset(name, said[name], preset=code)
+    given: dict[str, Any] = {}
+    for field, make in _LISTS.items():
+        if field in said:
+            given[field] = make(_each(code, field, said[field]))
+    return Preset(code=code, name=_name((code, "name", said.get("name"))), **given)
 
 
 def mode(said: Mapping[str, Any]) -> Mode | None:
@@ -124,23 +128,55 @@ def mode(said: Mapping[str, Any]) -> Mode | None:
     )  # fmt: skip
 
 
-def _name(field: str, said: Any) -> Name:
-    if isinstance(said, str) and said.strip():
-        return Name(said.strip())
-    if not isinstance(said, list | tuple) or not any(said) or len(said) > 2:
-        raise BadPreset(field, said)
-    return Name(*(str(part).strip() for part in said))
+#: A value as it stands in a file: the preset, the field, and what is said.
+Said = tuple[str, str, Any]
 
 
-def _texts(field: str, said: Mapping[str, Any]) -> tuple[str, ...]:
-    texts = said.get(field, [])
-    if not isinstance(texts, list | tuple) or not all(isinstance(one, str) and one for one in texts):  # fmt: skip
-        raise BadPreset(field, texts)
-    return tuple(texts)
+def _each(code: str, field: str, said: Any) -> list[Said]:
+    if not isinstance(said, list | tuple):
+        raise BadPreset(field, said, preset=code)
+    return [(code, field, one) for one in cast("Sequence[Any]", said)]
 
 
-def _word(field: str, words: type[W], said: Any) -> W:
+def _name(one: Said) -> Name:
+    code, field, said = one
+    parts = [said] if isinstance(said, str) else said
+    if not isinstance(parts, list | tuple) or not 0 < len(cast("Sequence[Any]", parts)) < 3:
+        raise BadPreset(field, said, preset=code)
+    texts = [_text((code, field, part)).strip() for part in cast("Sequence[Any]", parts)]
+    if not any(texts):
+        raise BadPreset(field, said, preset=code)
+    return Name(*texts)
+
+
+def _text(one: Said) -> str:
+    code, field, said = one
+    if not isinstance(said, str):
+        raise BadPreset(field, said, preset=code)
+    return said
+
+
+def _code(one: Said) -> str:
+    code, field, said = one
+    if not _text(one):
+        raise BadPreset(field, said, preset=code)
+    return said
+
+
+def _word(words: type[W], one: Said) -> W:
+    code, field, said = one
     try:
         return words(said)
     except ValueError:
-        raise BadPreset(field, said) from None
+        raise BadPreset(field, said, preset=code) from None
+
+
+_LISTS: Mapping[str, Callable[[list[Said]], Any]] = MappingProxyType(
+    {
+        "categories": lambda said: tuple(map(_code, said)),
+        "assets": lambda said: tuple(map(_code, said)),
+        "layers": lambda said: frozenset(_word(Drawn, one) for one in said),
+        "duties": lambda said: tuple(_word(Duty, one) for one in said),
+        "steps": lambda said: tuple(map(_name, said)),
+    }
+)

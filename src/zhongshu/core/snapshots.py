@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -169,13 +169,8 @@ def months_to_freeze(after: datetime | None, now: datetime) -> Iterator[Period]:
     since ``after`` (where the last frozen month ended), or only the last one. ``now`` carries
     the city's zone.
     """
-    first = _month(now)
-    start = _month(first - timedelta(days=1)) if after is None else _month(after.astimezone(now.tzinfo))  # fmt: skip
-    while start < first:
-        until = _month(start + timedelta(days=32))
-        yield Period(start=start, until=until)
-        start = until
-
-
-def _month(at: datetime) -> datetime:
-    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = Period.month(now).start
+    month = Period.month(now).before() if after is None else Period.month(after.astimezone(now.tzinfo))  # fmt: skip
+    while month.start < first:
+        yield month
+        month = Period.month(month.until)

@@ -71,6 +71,14 @@ class City:
     keeper: Keeper
     said: Mapping[str, Any]
 
+    @property
+    def kinds(self) -> list[str]:
+        """Return the levels that lie in one another, the city first; not those that cut across."""
+        return [level.kind for level in self.levels if not level.overlay]
+
+    def level_name(self, kind: str) -> Name | None:
+        return next((level.name for level in self.levels if level.kind == kind), None)
+
     def where(self, place: Point) -> dict[str, Any] | None:
         """Return the fields of a case that say where it is; None outside the city."""
         found = self.locator.locate(place)

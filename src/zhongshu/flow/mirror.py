@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from zhongshu.core.access import Sight
 from zhongshu.core.grid import Area
@@ -71,24 +72,17 @@ class Mirror:
 
 def this_month(now: datetime) -> Period:
     """Return the month of a moment (in the city's own time) up to it."""
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Period(start=first, until=now)
-
-
-def last_month(now: datetime) -> Period:
-    """Return the month before."""
-    first = this_month(now).start
-    return Period(start=this_month(first - timedelta(days=1)).start, until=first)
+    return Period(start=Period.month(now).start, until=now)
 
 
 def look(tx: Tx, city: City, sight: Sight, period: Period, scope: Scope, *, within: Area | None) -> Mirror:  # fmt: skip
     """Return the figures of what is in sight; ``within`` is the area asked for, whose own
     parts then are the rows of the matrix.
     """
-    tallies = {family: store.tallies(tx, sight, family, period, scope) for family in Family}
+    tallies = tallied(tx, sight, period, scope)
     level, rows = parts(city, within)
     return Mirror(
-        whole=[measure(indicator, tallies[indicator.family]) for indicator in INDICATORS],
+        whole=measured(INDICATORS, tallies),
         tiers=_tiers(city, tallies),
         level=level, areas=_areas(city, level, rows, tallies),
         causes=_causes(tallies[Family.DISPATCHED]),
@@ -105,21 +99,31 @@ class Series:
     @property
     def change(self) -> float | None:
         """How many points the last period is above the one before; None: not to be compared."""
-        last, before = self.points[-1].rate, self.points[-2].rate
-        return None if last is None or before is None else 100 * (last - before)
+        return self.points[-1].points_over(self.points[-2])
 
 
 def whole(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Figures:
     """Return every indicator of what is in sight."""
-    tallies = {family: store.tallies(tx, sight, family, period, scope) for family in Family}
-    return [measure(indicator, tallies[indicator.family]) for indicator in INDICATORS]
+    return measured(INDICATORS, tallied(tx, sight, period, scope))
+
+
+def tallied(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Tallies:
+    """Return what happened in a period, counted by family."""
+    return {family: store.tallies(tx, sight, family, period, scope) for family in Family}
+
+
+def measured(indicators: Iterable[Indicator], tallies: Tallies) -> Figures:
+    """Return indicators counted over tallies by family; of a family that is not there nothing
+    happened.
+    """
+    return [measure(one, tallies.get(one.family, ())) for one in indicators]
 
 
 def months(now: datetime, *, count: int = 12) -> list[Period]:
     """Return the last months (in the city's own time), the one under way up to now."""
     found = [this_month(now)]
     while len(found) < count:
-        found.insert(0, last_month(found[0].start))
+        found.insert(0, Period.month(found[0].start).before())
     return found
 
 
@@ -131,17 +135,15 @@ def series(
     order of their codes, and which level those are of.
     """
     level, rows = parts(city, within)
-    by_period = [store.tallies(tx, sight, indicator.family, one, scope) for one in periods]
-    home = {
-        a.id: above.id for a in city.tree for above in city.tree.chain(a.id) if above.kind == level
-    }
+    homes, family = city.tree.homes(level), indicator.family
+    by_period = [
+        shared({family: store.tallies(tx, sight, family, one, scope)}, lambda t: homes.get(t.area))
+        for one in periods
+    ]
     found: list[Series] = []
     for area in (*rows, None):
         wanted = area.id if area is not None else None
-        points = [
-            measure(indicator, [t for t in each if (home.get(t.area) if t.area is not None else None) == wanted])
-            for each in by_period
-        ]  # fmt: skip
+        points = [p for each in by_period for p in measured([indicator], each.get(wanted, {}))]
         if area is not None or any(p.denominator or p.numerator for p in points):
             found.append(Series(area=area, points=points))
     return level, found
@@ -161,7 +163,7 @@ def behind(
 
 def parts(city: City, within: Area | None) -> tuple[str, Sequence[Area]]:
     """Return the level right below an area (or the city) that has areas, and those."""
-    chain = [level.kind for level in city.levels if not level.overlay]
+    chain = city.kinds
     at = chain.index(within.kind) if within is not None and within.kind in chain else 0
     for kind in chain[at + 1 :]:
         found = [a for a in city.tree.of_kind(kind) if within is None or within.span.holds(a.span)]
@@ -172,14 +174,12 @@ def parts(city: City, within: Area | None) -> tuple[str, Sequence[Area]]:
 
 def covered(city: City, level: str) -> frozenset[AreaId]:
     """Return every area that lies in some area of a level, or is one."""
-    return frozenset(
-        a.id for a in city.tree if any(above.kind == level for above in city.tree.chain(a.id))
-    )
+    return frozenset(area for area in city.tree.homes(level) if area is not None)
 
 
 def _tiers(city: City, tallies: Tallies) -> dict[str, list[UnitRow]]:
     """Return the units that had something to do, by kind and then by name: never ranked."""
-    shares = _shared(tallies, lambda t: t.unit)
+    shares = shared(tallies, lambda t: t.unit)
     found: dict[str, list[UnitRow]] = {}
     for unit in sorted((u for u in city.units.values() if u.id in shares), key=_tier):
         row = UnitRow(unit=unit, figures=_row(shares[unit.id]))
@@ -195,18 +195,14 @@ def _tier(unit: Unit) -> tuple[bool, str, str, str]:
 
 def _areas(city: City, level: str, rows: Sequence[Area], tallies: Tallies) -> list[AreaRow]:
     """Return the areas of a level, by code; and what lies in none of them, where there is any."""
-    home = {
-        area: next((above.id for above in city.tree.chain(area) if above.kind == level), None)
-        for area in {t.area for each in tallies.values() for t in each}
-        if area is not None and area in city.tree.by_id
-    }
-    shares = _shared(tallies, lambda t: home.get(t.area) if t.area is not None else None)
+    homes = city.tree.homes(level)
+    shares = shared(tallies, lambda t: homes.get(t.area))
     found = [AreaRow(area=area, figures=_row(shares.get(area.id, {}))) for area in rows]
     nowhere = [AreaRow(area=None, figures=_row(shares[None]))] if None in shares else []
     return [*found, *nowhere]
 
 
-def _shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | None, Tallies]:
+def shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | None, Tallies]:
     """Return the tallies handed out to whom they belong."""
     found: dict[int | None, dict[Family, list[Tally]]] = {}
     for family, each in tallies.items():
@@ -216,14 +212,13 @@ def _shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | 
 
 
 def _row(share: Tallies) -> Figures:
-    return [measure(BY_CODE[code], share.get(BY_CODE[code].family, ())) for code in MATRIX]
+    return measured((BY_CODE[code] for code in MATRIX), share)
 
 
-def _causes(dispatched: Sequence[Tally]) -> dict[UnitId | None, dict[str, int]]:
-    found: dict[UnitId | None, dict[str, int]] = {}
+def _causes(dispatched: Sequence[Tally]) -> dict[UnitId | None, Counter[str]]:
+    found: dict[UnitId | None, Counter[str]] = {}
     for tally in dispatched:
         for cause in Cause:
             if cause in tally.marks:
-                counts = found.setdefault(tally.unit, {})
-                counts[cause] = counts.get(cause, 0) + tally.count
+                found.setdefault(tally.unit, Counter())[cause] += tally.count
     return found

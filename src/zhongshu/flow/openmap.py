@@ -12,7 +12,7 @@ from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Filter, Stage
 from zhongshu.core.coarse import FEWEST, OF_STAGE, Heap, PublicState, Raster, Told, coarsened
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import Measured, Period
+from zhongshu.core.indicators import Measured, Period, midnight
 from zhongshu.core.place import METRES_PER_DEGREE
 from zhongshu.core.values import AreaId, Name
 from zhongshu.flow import mirror
@@ -107,8 +107,8 @@ def major_of(city: City, category: int | None) -> str:
 
 def figures(tx: Tx, city: City, *, now: datetime) -> tuple[Period, Sequence[mirror.AreaRow]]:
     """Return the public indicators of the areas below the city over the last whole days."""
-    midnight = now.astimezone(city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    period = Period(start=midnight - timedelta(days=DAYS), until=midnight)
+    until = midnight(now.astimezone(city.zone))
+    period = Period(start=until - timedelta(days=DAYS), until=until)
     found = mirror.look(tx, city, EVERYTHING, period, Scope(), within=None)
     return period, [
         mirror.AreaRow(area=row.area, figures=public(row.figures))

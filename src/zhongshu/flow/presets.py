@@ -23,6 +23,11 @@ class NotOn(Refused):
     remedy = "Switch it on first, or look at the screen again: somebody switched it off."
 
 
+class UnreadablePresets(Refused):
+    message = "The file “%(field)s” cannot be read as presets: %(value)s."
+    remedy = "Write UTF-8 JSON: a list of presets, each once, as “zhongshu preset” prints them."
+
+
 def of(city: City) -> dict[str, Preset]:
     """Return the presets of a city by their code."""
     return presets.presets(city.said.get("presets") or {})
@@ -38,7 +43,7 @@ def shown(city: City, asked: str = "") -> Preset:
     known, on = of(city), mode(city)
     if asked and asked not in known:
         raise NotFound("preset", asked)
-    return known.get(asked or (on.preset if on else ""), EVERYDAY)
+    return known.get(asked or (on.preset if on else EVERYDAY.code), known[EVERYDAY.code])
 
 
 def ticked_by(tx: Tx, city: City) -> dict[int, str]:
@@ -92,17 +97,21 @@ def tick(tx: Tx, code: str, step: int, *, done: bool, by: AccountId, at: datetim
     _change(tx, change)
 
 
-def of_text(text: str) -> list[Preset]:
+def of_file(name: str, data: bytes) -> list[Preset]:
     """Read presets as a JSON file says them: a list, each as `Preset.record` writes it."""
     try:
-        said = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadPreset("file", str(error)) from None
-    rows = cast("list[Any]", said) if isinstance(said, list) else [said]
-    for row in rows:
+        said = json.loads(data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UnreadablePresets(name, str(error)) from None
+    found: dict[str, Preset] = {}
+    for row in cast("list[Any]", said) if isinstance(said, list) else [said]:
         if not isinstance(row, dict):
-            raise BadPreset("preset", str(row))
-    return [presets.read(cast("dict[str, Any]", row)) for row in rows]
+            raise UnreadablePresets(name, f"no preset: {row}")
+        one = presets.read(cast("dict[str, Any]", row))
+        if one.code in found:
+            raise UnreadablePresets(name, f"twice: {one.code}")
+        found[one.code] = one
+    return list(found.values())
 
 
 def as_text(city: City) -> str:
@@ -114,9 +123,10 @@ def put(tx: Tx, city: City, preset: Preset, *, by: AccountId | None, at: datetim
     """Keep a preset, in the place of the one with its code; classes no catalogue of the city
     ever had are refused.
     """
-    for code in (*preset.categories, *preset.assets):
-        if not city.lineage.named(code):
-            raise BadPreset("categories", code)
+    for field, codes in (("categories", preset.categories), ("assets", preset.assets)):
+        for code in codes:
+            if not city.lineage.named(code):
+                raise BadPreset(field, code, preset=preset.code)
 
     def change(said: dict[str, Any]) -> None:
         kept = said.get("presets") or {}

@@ -1,4 +1,5 @@
 """The live screen 一屏: the numbers of a moment, this one or a past one, by the same code.
+Those of a past moment are of what had happened by then, as it is known today.
 
 How the cases stand is counted of their rows now and of the ledger for the past; what happened
 on the day up to the moment are the indicators of the mirror. Each has its like of the same
@@ -7,6 +8,7 @@ hours a day before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +17,9 @@ from enum import StrEnum
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import Filter, Stage
 from zhongshu.core.grid import Tree
-from zhongshu.core.indicators import BY_CODE, Measured, Period, measure
+from zhongshu.core.indicators import BY_CODE, Measured, Period, midnight
 from zhongshu.core.values import AreaId
+from zhongshu.flow import mirror
 from zhongshu.flow.city import City
 from zhongshu.store import cases, indicators, moments
 from zhongshu.store.db import Tx
@@ -86,8 +89,8 @@ def look(tx: Tx, city: City, sight: Sight, *, at: datetime, past: bool) -> Scree
     """Return the numbers of a moment; ``past`` says that the rows have moved on since."""
     today = today_of(city, at)
     yesterday = Period(start=today.start - DAY, until=today.until - DAY)
-    stood = (moments.standing if past else moments.standing_now)(tx, sight, at=at)
-    stood_before = moments.standing(tx, sight, at=at - DAY)
+    stood = moments.standing(tx, sight, at=at, past=past)
+    stood_before = moments.standing(tx, sight, at=at - DAY, past=True)
     return Screen(
         at=at, today=today,
         counts=[_count(state, stood, stood_before) for state in State],
@@ -101,41 +104,36 @@ def look(tx: Tx, city: City, sight: Sight, *, at: datetime, past: bool) -> Scree
 
 def today_of(city: City, at: datetime) -> Period:
     """Return the day of the city up to a moment; at midnight itself, the day that ends."""
-    local = (at - timedelta(microseconds=1)).astimezone(city.zone)
-    return Period(start=local.replace(hour=0, minute=0, second=0, microsecond=0), until=at)
+    return Period(start=midnight((at - timedelta(microseconds=1)).astimezone(city.zone)), until=at)
 
 
 def figures(tx: Tx, sight: Sight, now: Period, before: Period) -> list[Figure]:
     """Return the indicators that have a tile, of two periods: the same queries as the mirror's."""
-    families = {BY_CODE[code].family for code in FIGURES}
-    tallies = {
-        (family, period): indicators.tallies(tx, sight, family, period, Scope())
-        for family in families for period in (now, before)
-    }  # fmt: skip
-    return [
-        Figure(
-            now=measure(one, tallies[one.family, now]),
-            before=measure(one, tallies[one.family, before]),
-        )
-        for one in (BY_CODE[code] for code in FIGURES)
-    ]
+    shown = [BY_CODE[code] for code in FIGURES]
+    families = {one.family for one in shown}
+    counted = [
+        mirror.measured(shown, {f: indicators.tallies(tx, sight, f, period, Scope()) for f in families})
+        for period in (now, before)
+    ]  # fmt: skip
+    return [Figure(now=one, before=was) for one, was in zip(*counted, strict=True)]
 
 
 def load(
     tx: Tx, tree: Tree, sight: Sight, levels: Iterable[str], *, at: datetime, past: bool
 ) -> dict[str, dict[AreaId, int]]:
     """Return how many open cases lay in each area of some levels at a moment."""
-    stood = (moments.standing if past else moments.standing_now)(tx, sight, at=at)
+    stood = moments.standing(tx, sight, at=at, past=past)
     return {level: summed(tree, _by_area(stood), level) for level in levels}
 
 
 def summed(tree: Tree, by_area: Mapping[AreaId | None, int], level: str) -> dict[AreaId, int]:
     """Return counts of the deepest areas added up to those of a level."""
-    sums: dict[AreaId, int] = {}
+    sums: Counter[AreaId] = Counter()
+    homes = tree.homes(level)
     for area, n in by_area.items():
-        for above in tree.chain(area) if area is not None and area in tree.by_id else ():
-            if above.kind == level:
-                sums[above.id] = sums.get(above.id, 0) + n
+        home = homes.get(area)
+        if home is not None:
+            sums[home] += n
     return sums
 
 
@@ -157,7 +155,7 @@ def counted(state: State, stood: Sequence[Standing]) -> int:
 
 
 def _by_area(stood: Sequence[Standing]) -> dict[AreaId | None, int]:
-    sums: dict[AreaId | None, int] = {}
+    sums: Counter[AreaId | None] = Counter()
     for one in stood:
-        sums[one.area] = sums.get(one.area, 0) + one.count
+        sums[one.area] += one.count
     return sums

@@ -6,8 +6,9 @@ the briefing itself is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -19,12 +20,13 @@ from zhongshu.core.briefing import (
     Sentence,
     address,
     counted,
-    joined,
     more_or_less,
     up_or_down,
 )
+from zhongshu.core.campaigns import Campaign
+from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import BY_CODE, Mark, Measured, Part, Period, measure
+from zhongshu.core.indicators import BY_CODE, FEW, Mark, Measured, Part, Period
 from zhongshu.core.values import Name
 from zhongshu.flow import campaigns, mirror
 from zhongshu.flow.city import City
@@ -63,15 +65,19 @@ class Told:
     then: Mapping[str, Measured]
     lots: tuple[int, int, int]
 
+    @property
+    def within(self) -> Mapping[str, str]:
+        """The words that narrow a link to the area of the briefing."""
+        return {"area": self.area.code} if self.area else {}
+
     def link(
         self, code: str, part: Part = Part.NUMERATOR, *, then: bool = False, **more: str
     ) -> str:
         """Return the page of the cases behind a number."""
         period = self.before if then else self.period
-        area = {"area": self.area.code} if self.area else {}
         upto = self.scope.known.upto if self.scope.known else None
         words = {
-            "from": period.start.isoformat(), "to": period.until.isoformat(), **area,
+            "from": period.start.isoformat(), "to": period.until.isoformat(), **self.within,
             **({"upto": str(upto)} if upto else {}), "code": code, "part": part.value, **more,
         }  # fmt: skip
         return address("/mirror/cases", words)
@@ -98,7 +104,7 @@ def _said(
         )
         if by:
             fills[at] = Number(text=by)
-    return Sentence(said=joined([name]), numbers=fills).record()
+    return Sentence(said=name, numbers=fills).record()
 
 
 def _rate(told: Told, code: str) -> dict[str, Number]:
@@ -145,12 +151,13 @@ def _overview(told: Told) -> dict[str, Any]:
 
 def _compared(told: Told, code: str) -> dict[str, Any]:
     now, then = told.whole[code], told.then[code]
-    change = None if now.rate is None or then.rate is None else f"{float(now.percent) - float(then.percent):+.2f}"  # fmt: skip
+    points = now.points_over(then)
     return {
         "zh": BY_CODE[code].name.zh, "en": BY_CODE[code].name.en, "code": code,
         "n": counted(now.numerator), "d": counted(now.denominator), "percent": now.percent,
         "n_link": told.link(code), "d_link": told.link(code, Part.DENOMINATOR),
-        "was": then.percent, "was_link": told.link(code, then=True), "change": change,
+        "was": then.percent, "was_link": told.link(code, then=True),
+        "change": None if points is None else f"{points:+.2f}",
     }  # fmt: skip
 
 
@@ -205,12 +212,12 @@ def _bare(name: str) -> str:
 def _by_class(told: Told, period: Period) -> dict[str, int]:
     """Return how many cases were reported by the code their category has today."""
     carry, lack = BY_CODE["filing"].wanted(Part.DENOMINATOR)
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for category, n in store.by_category(
         told.tx, WHOLE, BY_CODE["filing"].family, period, told.scope, carry=carry, lack=lack
     ).items():
         code = told.city.code_now(category) if category is not None else ""
-        found[code] = found.get(code, 0) + n
+        found[code] += n
     return found
 
 
@@ -286,42 +293,56 @@ def _lots(told: Told) -> dict[str, Any]:
 
 
 def _campaigns(told: Told) -> dict[str, Any]:
+    """Say which campaigns ran, each with its cases in the area of the briefing as they stand
+    when it is counted: what a campaign has is asked now, whatever was known before.
+    """
     found = [
         one for one in campaign_store.page(told.tx)
         if one.since < told.period.until and one.until > told.period.start and one.state != "draft"
-    ][:TOP]  # fmt: skip
+    ]  # fmt: skip
     rows = [
         {
             "zh": one.name.zh, "en": one.name.en, "link": f"/campaigns/{one.id}", "state": one.state.value,
             "since": one.since.isoformat(), "until": one.until.isoformat(),
-            "n": counted(case_store.count(told.tx, WHOLE, campaigns.belonging(one, now=told.now))),
+            "n": counted(case_store.count(told.tx, WHOLE, _here(told, one))),
+            "n_link": address("/desk", {"campaign": str(one.id), "order": "newest", **told.within}),
         }
-        for one in found
+        for one in found[:TOP]
     ]  # fmt: skip
     lines = [
         _said(
-            "期内开展专项行动 {n} 项。", "{n} campaigns ran in the period.",
-            {"n": Number(text=counted(len(found)), link="/campaigns")},
+            "期内开展专项行动 {n} 项；案件数截至 {at}。",
+            "{n} campaigns ran in the period; their cases are those of {at}.",
+            {
+                "n": Number(text=counted(len(found)), link="/campaigns"),
+                "at": Number(text=f"{told.now.astimezone(told.city.zone):%Y-%m-%d %H:%M}"),
+            },
         )
     ]  # fmt: skip
     return {"sentences": lines, "table": {"kind": "campaigns", "rows": rows} if rows else None}
+
+
+def _here(told: Told, campaign: Campaign) -> Filter:
+    """Return what asks for the cases of a campaign that lie in the area of the briefing."""
+    area = told.area.span if told.area else None
+    return replace(campaigns.belonging(campaign, now=told.now), area=area)
 
 
 def _areas(told: Told) -> dict[str, Any]:
     """Say what each part of the area came to, by code: never ranked."""
     level, areas = _finest(told)
     received, in_time = BY_CODE["filing"], BY_CODE["closing_in_time"]
-    by_family = {
-        one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
-        for one in (received, in_time)
-    }
+    homes = told.city.tree.homes(level)
+    shares = mirror.shared(
+        {
+            one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
+            for one in (received, in_time)
+        },
+        lambda t: homes.get(t.area),
+    )
     rows: list[dict[str, Any]] = []
     for area in areas:
-        inside = {a.id for a in told.city.tree if area.span.holds(a.span)}
-        one, other = (
-            measure(i, [t for t in by_family[i.family] if t.area in inside])
-            for i in (received, in_time)
-        )
+        one, other = mirror.measured((received, in_time), shares.get(area.id, {}))
         rows.append(
             {
                 "zh": area.name.zh, "en": area.name.en, "code": area.code, "count": one.denominator,
@@ -331,11 +352,12 @@ def _areas(told: Told) -> dict[str, Any]:
                 "due_link": told.link("closing_in_time", Part.DENOMINATOR, area=area.code),
             }
         )  # fmt: skip
-    name = next((x.name for x in told.city.levels if x.kind == level), Name("区域", "areas"))
+    name = told.city.level_name(level) or Name("区域", "areas")
     lines = [
         _said(
-            "以下各区域按编码排列，不作排名；不足十件的比率为灰色。",
-            "Areas stand in the order of their codes and are not ranked; a rate of fewer than ten is grey.", {},
+            "以下各区域按编码排列，不作排名；不足 {few} 件的比率为灰色。",
+            "Areas stand in the order of their codes and are not ranked; a rate of fewer than {few} is grey.",
+            {"few": Number(text=counted(FEW))},
         )
     ]  # fmt: skip
     return {
@@ -347,7 +369,7 @@ def _areas(told: Told) -> dict[str, Any]:
 def _finest(told: Told) -> tuple[str, Sequence[Area]]:
     """Return the lowest level of areas that a page still has room for."""
     level, areas = mirror.parts(told.city, told.area)
-    chain = [one.kind for one in told.city.levels if not one.overlay]
+    chain = told.city.kinds
     for kind in chain[chain.index(level) + 1 :] if level in chain else ():
         inside = [
             a

@@ -14,6 +14,7 @@ from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.dispatch import Incompetent
 from zhongshu.core.faults import unreadable
+from zhongshu.core.indicators import Period
 from zhongshu.core.proposals import STAGES, Proposal
 from zhongshu.core.values import AccountId, CategoryId, Refused
 from zhongshu.core.whatif import (
@@ -58,9 +59,7 @@ class NoSuchRun(Refused):
 
 def last_month(city: City, at: datetime) -> tuple[date, date]:
     """Return the first day of the month before a moment's, and its last day, in the city."""
-    first = proposals.today(city, at).replace(day=1)
-    end = first - timedelta(days=1)
-    return end.replace(day=1), end
+    return Period.month(at.astimezone(city.zone)).before().days
 
 
 def period(city: City, since: date, until: date) -> tuple[datetime, datetime]:

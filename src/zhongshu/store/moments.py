@@ -1,4 +1,6 @@
-"""The cases as they stood at a moment that is past: their stage and deadline, told by the ledger.
+"""The cases as they stood at a moment that is past, as that is known today: their stage and
+deadline are told by the ledger, with what was written late; all else is the row of today.
+What was known then is another question: `store.known`.
 
 Only cases that may have been open then are asked: those open now, those closed later, and
 those merged or rejected later. Of each the last fact up to the moment says how it stood.
@@ -72,14 +74,24 @@ class Stood:
     late: bool
 
 
-def standing(tx: Tx, sight: Sight, wanted: Filter = EVERY, *, at: datetime) -> list[Standing]:
-    """Return how the cases in sight stood that were open at a moment, counted."""
-    return _counted(tx, *_stood(sight, wanted, at))
-
-
-def standing_now(tx: Tx, sight: Sight, wanted: Filter = EVERY, *, at: datetime) -> list[Standing]:
-    """Return the same of this moment, for which the rows of the cases are enough."""
-    return _counted(tx, *_standing(sight, wanted, at))
+def standing(
+    tx: Tx, sight: Sight, wanted: Filter = EVERY, *, at: datetime, past: bool
+) -> list[Standing]:
+    """Return how the cases in sight stood that were open at a moment, counted. For one that is
+    not ``past`` the rows of the cases are enough.
+    """
+    query, values = (_stood if past else _standing)(sight, wanted, at)
+    rows = tx.execute(
+        sql.SQL(
+            "select area, stage, coalesce(late, false) as late, hazard, count(*) from ({}) one"
+            " group by area, stage, coalesce(late, false), hazard"
+        ).format(query),
+        values, prepare=False,
+    )  # fmt: skip
+    return [
+        Standing(area=area, stage=stage, late=late, hazard=hazard, count=n)
+        for area, stage, late, hazard, n in rows
+    ]
 
 
 def foremost(
@@ -117,20 +129,6 @@ def page(
         )
         .fetchall()
     )  # fmt: skip
-
-
-def _counted(tx: Tx, query: sql.Composed, values: dict[str, Any]) -> list[Standing]:
-    rows = tx.execute(
-        sql.SQL(
-            "select area, stage, coalesce(late, false) as late, hazard, count(*) from ({}) one"
-            " group by area, stage, coalesce(late, false), hazard"
-        ).format(query),
-        values, prepare=False,
-    )  # fmt: skip
-    return [
-        Standing(area=area, stage=stage, late=late, hazard=hazard, count=n)
-        for area, stage, late, hazard, n in rows
-    ]
 
 
 def _stood(sight: Sight, wanted: Filter, at: datetime) -> tuple[sql.Composed, dict[str, Any]]:

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
@@ -15,6 +16,7 @@ from zhongshu.link.checks import Finding
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
+T = TypeVar("T")
 #: How long a process may go on with the city it knows, in seconds.
 _FRESH_S = 1.0
 
@@ -40,6 +42,8 @@ class Hub:
     )
     #: When signing in failed, by login; what is older than a minute is forgotten.
     failures: dict[str, list[float]] = field(default_factory=dict[str, list[float]], repr=False)
+    #: What was worked out of the city alone, and of which version and day of it.
+    _worked: tuple[tuple[int, date], dict[str, Any]] | None = field(default=None, repr=False)
     _city: City | None = field(default=None, repr=False)
     _checked: float = 0.0
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -59,6 +63,16 @@ class Hub:
                     self._city = load(tx, at=self.clock())
             self._checked = now
             return self._city
+
+    def once(self, city: City, what: str, work: Callable[[City], T]) -> T:
+        """Return what is worked out of the city alone, once for each version and day of it."""
+        of = (city.version, city.day)
+        if self._worked is None or self._worked[0] != of:
+            self._worked = (of, {})
+        kept = self._worked[1]
+        if what not in kept:
+            kept[what] = work(city)
+        return kept[what]
 
     def look_again(self) -> None:
         """Let the next request look at once whether the city changed: its asker changed it."""

@@ -25,6 +25,7 @@ from zhongshu.core.access import Permission
 from zhongshu.core.calendar import UnreadableLimit, parse_limit
 from zhongshu.core.campaigns import Campaign
 from zhongshu.core.cases.clocks import waiting
+from zhongshu.core.indicators import FEW
 from zhongshu.core.intake import shown_code
 from zhongshu.core.values import Lang, Name
 from zhongshu.web.vocabulary import LIMITS
@@ -50,6 +51,14 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "heat3": ("#f6bf69", "#8a5a1e"),
     "heat4": ("#e8853f", "#c9792b"),
     "heat5": ("#c2421f", "#ffb454"),
+    "shade1": ("#e6eff8", "#1a2a3d"),
+    "shade2": ("#cbdff1", "#243d59"),
+    "shade3": ("#a9cae8", "#2e5075"),
+    "shade4": ("#84b2dc", "#386291"),
+    "shade5": ("#5f99cf", "#4275ad"),
+    "park": ("#d9ecd8", "#15271f"),
+    "water": ("#b9d9f0", "#12304d"),
+    "road": ("#c3ccd8", "#3a4a60"),
 }
 #: Which colour and which shape say how a case stands; a word always stands beside them.
 STAGE_LOOK: Mapping[str, tuple[str, str]] = {
@@ -137,6 +146,9 @@ def environment() -> Environment:
         "word": _word,
         "words_of": _words_of,
         "tokens": tokens_css(),
+        "on_paper": tokens_css(paper=True),
+        "ON_PAPER": {name: light for name, (light, _) in TOKENS.items()},
+        "FEW": FEW,
         "STAGE_LOOK": STAGE_LOOK,
         "clock_now": waiting,
         "KEYS": KEYS,
@@ -161,10 +173,13 @@ def environment() -> Environment:
     return env
 
 
-def tokens_css() -> Markup:
-    """Return the colours as CSS variables that follow light and dark by themselves."""
+def tokens_css(*, paper: bool = False) -> Markup:
+    """Return the colours as CSS variables that follow light and dark by themselves; on paper it
+    is light.
+    """
     lines = "".join(
-        f"--{name}:light-dark({light},{dark});" for name, (light, dark) in TOKENS.items()
+        f"--{name}:{light};" if paper else f"--{name}:light-dark({light},{dark});"
+        for name, (light, dark) in TOKENS.items()
     )
     return Markup(f":root{{{lines}}}")  # noqa: S704 — our own constants
 

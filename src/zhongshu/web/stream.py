@@ -23,7 +23,7 @@ from zhongshu.web.hub import Hub
 
 EVERY_S = 0.2
 HEARTBEAT_S = 15.0
-#: How many events a listener may lag behind before it is cut (it comes back by itself).
+#: How many batches a listener may lag behind before it is cut (it comes back by itself).
 LAG = 500
 #: How many past events are kept for those who come back.
 KEPT = 5000

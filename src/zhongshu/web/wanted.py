@@ -189,5 +189,5 @@ def moment(field: str, text: str, city: City, now: datetime) -> datetime | None:
 
 def districts(city: City) -> list[Area]:
     """Return the areas a filter offers: the two levels below the city."""
-    kinds = [level.kind for level in city.levels if not level.overlay]
+    kinds = city.kinds
     return [area for kind in kinds[1:3] for area in city.tree.of_kind(kind)][:300]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -240,9 +240,8 @@ def asked(query: Mapping[str, str], city: City, *, now: datetime) -> Asked:
 
 def shown_days(query: Mapping[str, str], period: Period, city: City) -> dict[str, str]:
     """Return what a form shows: the days of the period, the last one included."""
-    last = (period.until - timedelta(microseconds=1)).astimezone(city.zone)
-    first = period.start.astimezone(city.zone)
-    return {**query, "from": f"{first:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
+    first, last = period.local(city.zone).days
+    return {**query, "from": first.isoformat(), "to": last.isoformat()}
 
 
 def _known(words: Mapping[str, str], city: City, now: datetime) -> Known | None:

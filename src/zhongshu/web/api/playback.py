@@ -55,7 +55,7 @@ def history(request: Request, hub: TheHub, actor: Reader) -> Response:
 @router.get("/map/loads.json")
 def loads(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return how many cases were open in each area of the levels drawn at a moment (`at`; now
-    where none is said), by the area's identity.
+    where none is said), by the area's identity. A past moment is counted as it is known today.
     """
     city, now = hub.city(), hub.clock()
     at = moment_of(request.query_params, city, now=now)
@@ -71,7 +71,7 @@ def loads(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
 
 def drawn(city: City) -> list[str]:
     """Return the levels the screen draws, the coarse first: not the city, nor the very fine."""
-    chain = [level.kind for level in city.levels if not level.overlay]
+    chain = city.kinds
     kinds = [kind for kind in chain if 1 < len(city.tree.of_kind(kind)) <= 1500]
     return [kinds[0], *kinds[-2:]] if len(kinds) > 2 else kinds or ["city"]
 

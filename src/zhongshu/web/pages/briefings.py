@@ -13,11 +13,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.briefing import pieces
-from zhongshu.flow import briefings, mirror
+from zhongshu.core.indicators import Period
+from zhongshu.flow import briefings, snapshots
 from zhongshu.flow.city import City
 from zhongshu.link import paper
 from zhongshu.store.briefings import Briefing
-from zhongshu.web import wanted
+from zhongshu.web import heat, wanted
 from zhongshu.web.api import briefings as api
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -27,24 +28,28 @@ from zhongshu.web.plan import plan
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Author = Annotated[Actor, Depends(Needs(Permission.CASE_SUPERVISE))]
+DAY = timedelta(days=1)
 
 
 @router.get("/brief")
 def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List briefings, and offer to make one."""
     city, now = hub.city(), hub.clock().astimezone(hub.city().zone)
-    month = mirror.last_month(now)
+    today, month = now.date(), Period.month(now).before()
     quick = [
-        ("yesterday", now - timedelta(days=1), now - timedelta(days=1)),
-        ("week", now - timedelta(days=7), now - timedelta(days=1)),
-        ("last", month.start, month.until - timedelta(days=1)),
-    ]
+        ("yesterday", today - DAY, today - DAY), ("week", today - 7 * DAY, today - DAY),
+        ("last", *month.days),
+    ]  # fmt: skip
+    with hub.db.seeing(actor.sight) as tx:
+        found = briefings.latest(tx, city, actor.sight)
+    writes = actor.sight_for(Permission.CASE_SUPERVISE)
     return page(
         request, "briefs.html",
         {
-            "found": [(one, briefings.area_of(city, one)) for one in api.in_sight(hub, actor)],
-            "quick": [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for name, a, b in quick],
-            "districts": wanted.districts(city), "may_write": actor.may(Permission.CASE_SUPERVISE),
+            "found": [(one, briefings.area_of(city, one)) for one in found],
+            "quick": quick,
+            "districts": [a for a in wanted.districts(city) if snapshots.whole(writes, a.span)],
+            "may_write": snapshots.whole(writes),
         },
     )  # fmt: skip
 
@@ -60,7 +65,7 @@ async def make(request: Request, hub: TheHub, actor: Author) -> Response:
 
     def made() -> int:
         with hub.db.transaction() as tx:
-            return api.made_of(tx, hub, actor, body)
+            return api.made_of(tx, hub, actor, body, fields=("from", "to"))
 
     return RedirectResponse(f"/brief/{await asyncio.to_thread(made)}", 303)
 
@@ -69,7 +74,7 @@ async def make(request: Request, hub: TheHub, actor: Author) -> Response:
 def one(request: Request, hub: TheHub, actor: Reader, briefing: int) -> Response:
     """Show a briefing; a draft with the forms to write on it."""
     found, view = _view(request, hub, actor, briefing)
-    may = actor.may(Permission.CASE_SUPERVISE) and found.frozen_at is None
+    may = briefings.may(actor, hub.city(), found) and found.frozen_at is None
     return page(request, "brief.html", {**view, "may_write": may})
 
 
@@ -127,20 +132,18 @@ def _view(
         section["lines"] = [list(pieces(line, lang)) for line in section["sentences"]]
     return found, {
         "briefing": found, "said": said, "checked": briefings.checked(found),
-        "map": _map(city, said), "whole_days": _whole_days(city, said),
+        "map": _map(city, said), "whole_days": _period(city, said).days,
     }  # fmt: skip
 
 
-def _whole_days(city: City, said: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the first and the last day of a briefing's period."""
-    start = datetime.fromisoformat(said["from"]).astimezone(city.zone)
-    last = datetime.fromisoformat(said["until"]).astimezone(city.zone) - timedelta(seconds=1)
-    return f"{start:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+def _period(city: City, said: Mapping[str, Any]) -> Period:
+    start, until = (datetime.fromisoformat(said[end]) for end in ("from", "until"))
+    return Period(start=start, until=until).local(city.zone)
 
 
 def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the areas of a briefing as outlines, each with how dark it is: five steps up to
-    the largest number.
+    """Return the areas of a briefing as outlines, each in its class of colour: by how large the
+    areas are and how long the period, so that periods of one length can be compared.
     """
     table = next((s["table"] for s in said["sections"] if s["code"] == "areas"), None)
     rows = {row["code"]: row for row in (table["rows"] if table else ())}
@@ -148,13 +151,13 @@ def _map(city: City, said: Mapping[str, Any]) -> dict[str, Any] | None:
     drawn = plan(areas, width=640)
     if drawn is None:
         return None
-    most = max((row["count"] for row in rows.values()), default=0) or 1
+    steps = heat.of_period(city, areas[0].kind, _period(city, said))
     return {
-        "width": drawn.width, "height": drawn.height, "most": most,
+        "width": drawn.width, "height": drawn.height, "spans": heat.spans(steps),
         "areas": [
             {
                 "path": drawn.paths[a.id], "spot": drawn.spots[a.id], "row": rows[a.code],
-                "step": min(5, 1 + 5 * rows[a.code]["count"] // (most + 1)),
+                "heat": heat.heat(rows[a.code]["count"], steps),
             }
             for a in areas if a.id in drawn.paths
         ],

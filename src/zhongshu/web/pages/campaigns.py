@@ -199,7 +199,7 @@ def _may(actor: Actor) -> dict[str, bool]:
 
 def _lists(hub: Hub) -> dict[str, Any]:
     city = hub.city()
-    kinds = [level.kind for level in city.levels if not level.overlay]
+    kinds = city.kinds
     across = [level.kind for level in city.levels if level.overlay]
     return {
         "categories": [c for c in city.catalogue.categories if c.active],

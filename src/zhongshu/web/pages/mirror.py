@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.briefing import before
 from zhongshu.core.formulas import VECTORS, worked
 from zhongshu.core.indicators import BY_CODE, INDICATORS, Group, Measured, Part, Period
 from zhongshu.core.lottery import ROUNDS
@@ -49,7 +48,7 @@ def figures(request: Request, hub: TheHub, actor: Reader) -> Response:
             for code in ("reopened", "repeat")
         }
         lots = lottery_store.latest(tx, limit=120)
-        past = before(local(ask.period, city))
+        past = ask.period.local(city.zone).before()
         then = mirror.whole(tx, actor.sight, past, ask.scope)
         pending = procedures.count_by_kind(tx, actor.sight, ProcedureFilter())
     return page(
@@ -62,7 +61,7 @@ def figures(request: Request, hub: TheHub, actor: Reader) -> Response:
             "then_words": urlencode({**ask.words, "from": past.start.isoformat(), "to": past.until.isoformat()}),
             "change": _change, "only": api.only, "place": api.place,
             "causes": [c for c in Cause if any(c in each for each in found.causes.values())],
-            "level": next((x.name for x in city.levels if x.kind == found.level), None),
+            "level": city.level_name(found.level),
             "quick": _quick(ask, now.astimezone(city.zone)), "coming": _coming(lots),
             "lots": [one for one in lots if one.drawn_at is not None or one.lost_at is not None][:10],
             **_lists(city),
@@ -101,7 +100,7 @@ def by_area(request: Request, hub: TheHub, actor: Reader) -> Response:
     found, periods, level = api.twelve(hub, actor, query)
     rates = [p.rate for row in found for p in row.points if p.rate is not None]
     top = min(1.0, math.ceil(10 * max(rates, default=0.1)) / 10) or 0.1
-    kept = {name: query[name] for name in ("area", "unit", "category") if query.get(name)}
+    kept = {k: query[k] for k in api.WORDS if k not in ("from", "to") and query.get(k)}
 
     def link(row: mirror.Series, n: int, part: str = "numerator") -> str:
         of = {"area": row.area.code} if row.area else {"outside": level}
@@ -116,7 +115,7 @@ def by_area(request: Request, hub: TheHub, actor: Reader) -> Response:
         request, "mirror_areas.html",
         {
             "rows": found, "periods": periods, "one": what.indicator, "top": max(top, *rates) if rates else top,
-            "level": next((x.name for x in city.levels if x.kind == level), None), "link": link,
+            "level": city.level_name(level), "link": link,
             "indicators": INDICATORS, "asked": kept, "words": urlencode({**kept, "code": what.indicator.code}),
             **_lists(city),
         },
@@ -159,31 +158,20 @@ def one_lottery(request: Request, hub: TheHub, _: Public, day: str, after_days: 
     return page(request, "lottery.html", {"proof": found, "lot": found.lottery})
 
 
-def local(period: Period, city: City) -> Period:
-    """Return a period with its ends in the city's own time."""
-    return Period(
-        start=period.start.astimezone(city.zone), until=period.until.astimezone(city.zone)
-    )
-
-
 def _change(now: Measured, then: Measured) -> str:
     """Return by how many points a rate differs from the period before; empty: not to be said."""
-    if now.rate is None or then.rate is None:
-        return ""
-    return f"{100 * (now.rate - then.rate):+.2f}"
+    points = now.points_over(then)
+    return "" if points is None else f"{points:+.2f}"
 
 
 def _quick(ask: api.Asked, now: datetime) -> list[tuple[str, str]]:
     """Return the periods one asks for most, as name and query."""
-    month, before = mirror.this_month(now), mirror.last_month(now)
+    today, month = now.date(), Period.month(now)
     spans = (
-        ("week", now - timedelta(days=6), now), ("month", month.start, now),
-        ("last", before.start, before.until - timedelta(days=1)),
+        ("week", today - timedelta(days=6), today), ("month", month.start.date(), today),
+        ("last", *month.before().days),
     )  # fmt: skip
-    return [
-        (name, urlencode({**ask.words, "from": f"{a:%Y-%m-%d}", "to": f"{b:%Y-%m-%d}"}))
-        for name, a, b in spans
-    ]
+    return [(name, urlencode({**ask.words, "from": a, "to": b})) for name, a, b in spans]
 
 
 def _coming(lots: Any) -> dict[str, Any]:
@@ -192,7 +180,7 @@ def _coming(lots: Any) -> dict[str, Any]:
 
 
 def _lists(city: City) -> dict[str, Any]:
-    kinds = [level.kind for level in city.levels if not level.overlay]
+    kinds = city.kinds
     return {
         "categories": [c for c in city.catalogue.categories if c.active],
         "units": [u for u in city.units.values() if u.active],

@@ -16,7 +16,7 @@ from zhongshu.flow import openmap, places
 from zhongshu.flow.city import City
 from zhongshu.flow.contacts import KEPT_FOR
 from zhongshu.flow.waiting import FOR
-from zhongshu.web import plan, sheets
+from zhongshu.web import heat, plan, sheets
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.look import language, page
 from zhongshu.web.openly import COLUMNS, asked, openly, rows
@@ -51,7 +51,7 @@ def public_map(request: Request, hub: TheHub, _: Public) -> Response:
             "total": sum(t.count for t in told), "below": below, "drawn": drawn,
             "squares": _squares(found, told, drawn), "circles": _circles(told, drawn, city), "majors": openmap.majors(city),
             "states": list(PublicState), "NO_CLASS": openmap.NO_CLASS, "side": int(SIDE_M),
-            "fewest": FEWEST, "link": link, "choices": _choices(hub.city()), "period": period,
+            "fewest": FEWEST, "steps": heat.SQUARES, "spans": heat.spans(heat.SQUARES, fewest=FEWEST), "link": link, "choices": _choices(hub.city()), "period": period,
             "figures": figures, "speaks": openmap.speaks, "chain": _chain(city, wanted.area),
             "wide": lambda area: bool(openmap.wide_above(city, area.id)[:1] == [area.id]),
         },
@@ -97,9 +97,8 @@ def _squares(
     for one in told:
         if one.square is not None:
             west, south, east, north = found.raster.box(*one.square)
-            (x, y), (right, bottom) = drawn.at(west, north), drawn.at(east, south)
-            heat = 2 + sum(one.count >= step for step in (5, 10, 20))
-            made.append({"x": x, "y": y, "w": max(right - x, 5), "h": max(bottom - y, 5), "n": one.count, "heat": heat})  # fmt: skip
+            (x, y), (right, bottom) = drawn.frame.pixel(west, north), drawn.frame.pixel(east, south)
+            made.append({"x": x, "y": y, "w": max(right - x, 5), "h": max(bottom - y, 5), "n": one.count, "heat": heat.heat(one.count, heat.SQUARES, first=2)})  # fmt: skip
     return made
 
 
@@ -112,7 +111,7 @@ def _circles(
         area = city.tree.by_id.get(one.area) if one.area is not None else None
         spot = places.inside(area) if area is not None and one.square is None else None
         if drawn is not None and spot is not None:
-            x, y = drawn.at(spot.lon, spot.lat)
+            x, y = drawn.frame.pixel(spot.lon, spot.lat)
             made.append({"x": x, "y": y, "r": round(5 + one.count**0.5, 1), "n": one.count})
     return made
 

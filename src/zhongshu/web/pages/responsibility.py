@@ -33,7 +33,7 @@ def returned(request: Request, hub: TheHub, actor: Reader) -> Response:
     asked, since, until = period(query, city, now=hub.clock())
     with hub.db.transaction() as tx:
         found = returns.statistics(tx, city, actor.sight, asked, since=since, until=until)
-    kinds = [level.kind for level in city.levels if not level.overlay]
+    kinds = city.kinds
     return page(
         request, "returns.html",
         {

@@ -381,7 +381,7 @@ def number(text: str) -> int:
 
 def lists(city: City) -> dict[str, Any]:
     """Return what a form of rules offers to choose from."""
-    kinds = [level.kind for level in city.levels if not level.overlay]
+    kinds = city.kinds
     return {
         "categories": [c for c in city.catalogue.categories if c.active],
         "units": [u for u in city.units.values() if u.active],

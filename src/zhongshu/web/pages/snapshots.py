@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.indicators import BY_CODE
+from zhongshu.core.indicators import BY_CODE, Period
 from zhongshu.core.snapshots import read
 from zhongshu.flow import mirror, snapshots
 from zhongshu.store import snapshots as store
@@ -26,15 +25,14 @@ Freezer = Annotated[Actor, Depends(Needs(Permission.CASE_SUPERVISE))]
 @router.get("/mirror/snapshots")
 def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List what is frozen, and offer to freeze a period."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = store.latest(tx, before=api.before(request.query_params))
-    month = mirror.last_month(hub.clock().astimezone(hub.city().zone))
-    usual = (f"{month.start:%Y-%m-%d}", f"{month.until - timedelta(days=1):%Y-%m-%d}")
+    usual = Period.month(hub.clock().astimezone(hub.city().zone)).before().days
     return page(
         request, "snapshots.html",
         {
-            "snapshots": found, "usual": usual, "may_freeze": actor.may(Permission.CASE_SUPERVISE),
+            "snapshots": found, "usual": usual, "may_freeze": snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE)),
             "more": found[-1].id if len(found) == 60 else None,
         },
     )  # fmt: skip
@@ -45,19 +43,23 @@ async def freeze(request: Request, hub: TheHub, actor: Freezer) -> Response:
     """Freeze the period of the form."""
     sent = await request.form()
     start, until = str(sent.get("from") or ""), str(sent.get("to") or "")
-    made = await asyncio.to_thread(api.frozen_by_hand, hub, actor, start, until)
+    made = await asyncio.to_thread(
+        api.frozen_by_hand, hub, actor, start, until, fields=("from", "to")
+    )
     return RedirectResponse(f"/mirror/snapshots/{made.id}", 303)
 
 
 @router.get("/mirror/snapshots/{snapshot}")
 def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response:
-    """Show a snapshot: its figures, whether they still come out, and what is other today."""
-    snapshots.only_whole(actor.sight)
-    city = hub.city()
+    """Show a snapshot: its figures; with `check=1`, which counts the period twice, also whether
+    they still come out, and what is other today.
+    """
+    snapshots.only_whole(actor)
+    city, again = hub.city(), request.query_params.get("check") == "1"
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
-        flaws, recount = snapshots.checked(tx, city, found)
-        later = snapshots.since_then(tx, city, found, at=hub.clock())
+        flaws, recount = snapshots.checked(tx, city, found) if again else ((), [])
+        later = snapshots.since_then(tx, city, found, at=hub.clock()) if again else []
     said = read(found.document)
     whole = next(row for row in said.rows if row.of == "whole")
     kinds = list(dict.fromkeys(row.of for row in said.rows if row.of != "whole"))
@@ -66,7 +68,7 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
     return page(
         request, "snapshot.html",
         {
-            "snapshot": found, "said": said, "whole": whole, "flaws": flaws, "recount": recount,
+            "snapshot": found, "said": said, "whole": whole, "again": again, "flaws": flaws, "recount": recount,
             "later": [d for d in later if d.row.of == "whole"],
             "later_parts": [d for d in later if d.row.of != "whole"], "by_code": BY_CODE,
             "behind": lambda row, code, part, reason="": api.behind(said, row, code, part, reason),
@@ -82,12 +84,15 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
 @router.get("/mirror/snapshots/{snapshot}/why/{code}")
 def why(request: Request, hub: TheHub, actor: Reader, snapshot: int, code: str) -> Response:
     """Show the cases that an indicator counts otherwise today, and what came since."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     indicator = api.indicator_of(code)
     with hub.db.seeing(actor.sight) as tx:
         frozen = snapshots.find(tx, snapshot)
         found: list[Any] = list(snapshots.why(tx, frozen, indicator))
     return page(
         request, "snapshot_why.html",
-        {"snapshot": frozen, "indicator": indicator, "found": found},
+        {
+            "snapshot": frozen, "indicator": indicator, "found": found,
+            "cut": len(found) == snapshots.MOST_WHY,
+        },
     )  # fmt: skip

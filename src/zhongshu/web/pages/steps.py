@@ -313,7 +313,7 @@ def _pressed(hub: Hub, code: str, at: tuple[str, str]) -> Point:
         raise BadField("address", code, why="no area with a shape has this code")
     x, y = (int(n) if n.isdecimal() and int(n) <= plan.SIDE else 0 for n in at)
     inside = places.inside(area)
-    return seen.at(x, y) if x or y or inside is None else inside
+    return seen.place(x, y) if x or y or inside is None else inside
 
 
 def _known(request: Request, actor: Actor | None, begun: Begun) -> list[dict[str, Any]]:

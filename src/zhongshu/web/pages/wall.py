@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import Measured, Period
+from zhongshu.core.indicators import Period
 from zhongshu.core.presets import Preset
 from zhongshu.core.values import AreaId, CaseId
 from zhongshu.flow import browse, presets, screen
@@ -22,12 +22,12 @@ from zhongshu.flow.screen import STAGES, Screen, State
 from zhongshu.store import accounts, facts, moments, playback
 from zhongshu.store.db import Tx
 from zhongshu.store.moments import Stood
-from zhongshu.web import wanted
+from zhongshu.web import heat, wanted
 from zhongshu.web.api.playback import asked, drawn, moment_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.plan import plan
+from zhongshu.web.plan import Plan, plan
 from zhongshu.web.problems import BadField
 from zhongshu.web.sheets import download
 
@@ -46,23 +46,23 @@ BARS = (3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
 MOST_BARS = 170
 #: How many areas the plan has room for.
 MOST_PLANNED = 120
+#: What the desk is asked for where the stages of a tile do not say it.
+NOW_ASKED = {State.OPEN: {"open": "1"}, State.OVERDUE: {"overdue": "1"}}
 #: How far back the feed looks.
 RECENT = timedelta(hours=3)
-#: From how many open cases on the finest cells have each colour; fixed, for a scale that moves
-#: with the numbers would lie.
-FEW = (1, 2, 3, 5)
 
 
 @router.get("/wall")
 def wall(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the screen: now, or with `at` a past moment."""
     city, levels = hub.city(), drawn(hub.city())
+    classes = heat.of_city(city)
     return page(
         request, "wall.html",
         {
             **_view(request, hub, actor), "levels": levels, "kiosk": "kiosk" in request.query_params,
             "level_names": {x.kind: x.name.said(language(request)) for x in city.levels},
-            "classes": _classes(city),
+            "classes": classes, "spans": {level: heat.spans(steps) for level, steps in classes.items()},
         },
     )  # fmt: skip
 
@@ -82,21 +82,20 @@ def area(code: str, request: Request, hub: TheHub, actor: Reader) -> Response:
         raise BadField("area", code, why="no area has this code; see /api/v1/areas")
     at = moment_of(request.query_params, city, now=now)
     with hub.db.seeing(actor.sight) as tx:
-        stood = (moments.standing if at else moments.standing_now)(tx, actor.sight, at=at or now)
+        stood = moments.standing(tx, actor.sight, at=at or now, past=at is not None)
         chain = city.tree.chain(found.id)
-        posts = accounts.posts_on(tx, [a.id for a in chain], None, now=now)
+        posts = accounts.posts_on(tx, city.tree.versions(a.id for a in chain), None, now=now)
     known = city.tree.by_id
     inside = [
         s for s in stood
         if s.area is not None and s.area in known and found.span.holds(known[s.area].span)
     ]  # fmt: skip
     counts = {state: screen.counted(state, inside) for state in State}
-    by_area = {a.id: a for a in chain}
     return page(
         request, "wall_area.html",
         {
             "area": found, "chain": chain, "counts": counts, "at": at, "link": _linker(at),
-            "posts": [(by_area[p.area], p) for p in posts if p.phone and p.area in by_area],  # type: ignore[index]
+            "posts": [(known[p.area], p) for p in posts if p.phone and p.area in known],  # type: ignore[index]
         },
     )  # fmt: skip
 
@@ -202,7 +201,7 @@ def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
         "contacts": contacts, "names": names, "recent": recent,
         "may_switch": actor.sight_for(Permission.CITY_SWITCH).everything,
         "districts": _districts(city, found, level), "link": _linker(at),
-        "behind": _behind, "change": _change, "plan": _plan(city, found),
+        "behind": _behind, "plan": _plan(city, found, hub.once(city, "wall", _outline)),
         "chart": _chart(found.hours_filed, found.hours_closed), "period": period,
         "seconds": seconds, "bars": _bars(bars, period, seconds, at, query),
         "most": max(bars, default=0), "steps": _steps(at, period, seconds, now, query),
@@ -218,7 +217,7 @@ def _first(
         return None
     chosen = Filter(categories=frozenset().union(*(city.lineage.named(c) for c in codes)))
     found = moments.foremost(tx, actor.sight, chosen, at=at, past=past, limit=8)
-    stood = (moments.standing if past else moments.standing_now)(tx, actor.sight, chosen, at=at)
+    stood = moments.standing(tx, actor.sight, chosen, at=at, past=past)
     words = {"category": ",".join(codes), **({"at": at.isoformat()} if past else {"open": "1"})}
     return {
         "cases": found, "count": sum(one.count for one in stood),
@@ -229,15 +228,12 @@ def _first(
 
 def _linker(at: datetime | None) -> Any:
     """Return what makes the address of the cases of a state, now or as they stood."""
-    live = {
-        State.OPEN: {"open": "1"}, State.IN_HAND: {"stage": "dispatched,in_hand"},
-        State.OVERDUE: {"overdue": "1"}, State.WAITING: {"stage": "received,filed,waiting_place"},
-    }  # fmt: skip
 
     def link(state: str, area: str = "") -> str:
         more = {"area": area} if area else {}
         if at is None:
-            return f"/desk?{urlencode({**live[State(state)], **more})}"
+            asked = NOW_ASKED.get(State(state)) or {"stage": ",".join(sorted(STAGES[State(state)]))}
+            return f"/desk?{urlencode({**asked, **more})}"
         return f"/wall/cases?{urlencode({'at': at.isoformat(), 'state': state, **more})}"
 
     return link
@@ -251,45 +247,34 @@ def _behind(found: Screen, code: str, part: str, *, before: bool = False) -> str
     return f"/mirror/cases?{urlencode(said)}"
 
 
-def _change(now: Measured, before: Measured) -> float | None:
-    """Return how many percentage points a rate has moved; None where one of both is none."""
-    if now.rate is None or before.rate is None:
-        return None
-    return 100 * (now.rate - before.rate)
+def _planned(city: City) -> tuple[str, str]:
+    """Return the coarse level of the plan, and the finest that it has room for."""
+    levels = drawn(city)
+    fine = [kind for kind in levels if len(city.tree.of_kind(kind)) <= MOST_PLANNED]
+    return levels[0], fine[-1] if fine else levels[0]
 
 
-def classes(areas: int, finest: int) -> tuple[int, ...]:
-    """Return from how many open cases on each colour of a level begins: for the finest cells
-    `FEW`, for others by how many of those one holds. Nothing of today's numbers is in it.
-    """
-    per = max(1, round(0.25 * finest / areas)) if areas else 1
-    return FEW if per == 1 else (1, 2 * per, 4 * per, 8 * per)
+def _outline(city: City) -> Plan | None:
+    areas = [a for level in _planned(city) for a in city.tree.of_kind(level)]
+    return plan(list({a.id: a for a in areas}.values()), width=900)
 
 
-def _classes(city: City) -> dict[str, tuple[int, ...]]:
-    levels = {level: len(city.tree.of_kind(level)) for level in drawn(city)}
-    return {level: classes(n, max(levels.values())) for level, n in levels.items()}
-
-
-def _plan(city: City, found: Screen) -> dict[str, Any] | None:
+def _plan(city: City, found: Screen, outline: Plan | None) -> dict[str, Any] | None:
     """Return the map as it is drawn where there is no WebGL: the finest areas a plan has room
     for in their colours, and the coarse ones with their names.
     """
-    levels = drawn(city)
-    fine = [kind for kind in levels if len(city.tree.of_kind(kind)) <= MOST_PLANNED]
-    level = fine[-1] if fine else levels[0]
-    coarse, areas = city.tree.of_kind(levels[0]), city.tree.of_kind(level)
-    outline = plan(list({a.id: a for a in (*coarse, *areas)}.values()), width=900)
     if outline is None:
         return None
-    steps, counts = _classes(city)[level], screen.summed(city.tree, found.by_area, level)
-    whole = screen.summed(city.tree, found.by_area, levels[0])
+    largest, level = _planned(city)
+    coarse, areas = city.tree.of_kind(largest), city.tree.of_kind(level)
+    steps, counts = heat.of_city(city)[level], screen.summed(city.tree, found.by_area, level)
+    whole = screen.summed(city.tree, found.by_area, largest)
     return {
-        "width": outline.width, "height": outline.height, "steps": steps,
+        "width": outline.width, "height": outline.height, "spans": heat.spans(steps),
         "areas": [
             {
                 "area": a, "count": counts.get(a.id, 0), "path": outline.paths[a.id],
-                "heat": 1 + sum(counts.get(a.id, 0) >= step for step in steps),
+                "heat": heat.heat(counts.get(a.id, 0), steps),
             }
             for a in areas if a.id in outline.paths
         ],

@@ -14,8 +14,8 @@ function drawable() {
 
 function plan() {
   wall.classList.remove("drawn");
-  const steps = document.querySelector("#plan [data-steps]")?.dataset.steps.split(",").map(Number);
-  if (steps) legend(steps);
+  const spans = document.querySelector("#plan [data-spans]")?.dataset.spans.split(",");
+  if (spans) legend(spans);
   box.querySelector(".nomap").hidden = false;
   Object.assign(box.dataset, { ready: "yes", drawn: "plan" });
 }
