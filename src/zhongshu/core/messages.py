@@ -86,6 +86,21 @@ class Delivery:
     gone: tuple[str, ...] = ()
 
 
+def taken(parcel: Parcel, *, gone: tuple[str, ...] = ()) -> Delivery:
+    """Return that a parcel was taken."""
+    return Delivery(ids=parcel.ids, channel=parcel.channel, gone=gone)
+
+
+def failed(
+    parcel: Parcel, error: str, fault: Fault, *, permanent: bool = False, gone: tuple[str, ...] = ()
+) -> Delivery:  # fmt: skip
+    """Return that a parcel was not taken, and whose fault that is."""
+    return Delivery(
+        ids=parcel.ids, channel=parcel.channel, error=error, fault=fault, permanent=permanent,
+        gone=gone,
+    )  # fmt: skip
+
+
 #: How long after each try that failed the next one follows; after the last it is given up.
 WAITS: tuple[timedelta, ...] = tuple(
     timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60, 120, 240, 480, 720)
@@ -218,13 +233,19 @@ def next_morning(at: datetime, zone: ZoneInfo, *, hour: int = 8) -> datetime:
     return (today if local < today else today + timedelta(days=1)).astimezone(at.tzinfo)
 
 
-_URL = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][^\s#]*)?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#: A path of printable ASCII without a fragment: what else it has is written as %E8%B7%AF.
+_URL = re.compile(
+    rf"https?://({_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?(?:[/?][!-\"$-~]*)?"
+)
 
 
 def host_of(url: str) -> str | None:
     """Return the host of an address something can be posted to; None where it is no such."""
     found = _URL.fullmatch(url) if len(url) <= 1000 else None
-    return found and found[1].strip("[]").lower()
+    if found is None or len(found[1]) > 253 or int(found[2] or 443) > 65_535:
+        return None
+    return found[1].strip("[]").lower()
 
 
 class NoSuchEvent(Refused):
