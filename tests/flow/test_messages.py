@@ -40,6 +40,7 @@ from zhongshu.flow.outward import Outlet
 from zhongshu.link.hooks import Groups
 from zhongshu.link.mail import Smtp
 from zhongshu.store import city as city_store
+from zhongshu.store import messages as store
 from zhongshu.store.db import Database
 from zhongshu.web.look import worded
 
@@ -383,6 +384,60 @@ def test_a_subscription_is_confirmed_by_its_link_told_in_the_morning_and_erased_
         subscriptions.unsubscribe(tx, KEY, word)
         assert tx.execute("select count(*) from subscriptions").fetchone() == (0,)
         assert tx.execute("select count(*) from messages").fetchone() == (0,)
+
+
+def test_a_day_with_more_news_than_a_lot_is_still_one_mail_to_each(db: Database) -> None:
+    city = staffed(db)
+    people = [f"wu{n}@example.org" for n in range(4)]
+    for address in people:
+        subscribed(db, city, address, category="light")
+    with db.transaction() as tx:
+        tx.execute("update subscriptions set confirmed_at = %s", (NOW,))
+        tx.execute("delete from messages")
+        ids = [n for (n,) in tx.execute("select id from subscriptions order by id").fetchall()]
+        moment, each = NOW.isoformat(), 20
+        rows = [
+            {
+                "medium": "email", "channel": "email", "hearer": "subscriber", "event": "case:filed",
+                "about": str(n), "lang": "zh", "subscription": one, "at": moment, "made_at": moment,
+                "due_at": moment,
+            }
+            for n in range(each) for one in ids
+        ]  # fmt: skip
+        assert store.add(tx, rows) == len(people) * each > sending.LOT
+    carrier = Carrier(answer=lambda p: fails(p))
+    carried(db, city, carrier)
+    assert states(db) == {"waiting": len(people) * each}
+    with db.transaction() as tx:
+        keys = tx.execute("select bundle, count(*), min(tries), max(tries) from messages group by 1")
+        assert [row[1:] for row in keys.fetchall()] == [(each, 1, 1)] * len(people)
+    carrier.answer = lambda _: None
+    carried(db, city, carrier, NOW + timedelta(hours=1))
+    assert sorted(p.to for p in carrier.taken) == people
+    assert {len(p.ids) for p in carrier.taken} == {each}
+    assert len({p.key for p in carrier.taken}) == len(people)
+
+
+def test_more_than_a_lot_for_one_hearer_goes_in_parts_each_under_a_key_of_its_own(
+    db: Database,
+) -> None:
+    city = staffed(db)
+    reached(db, "hana")
+    with db.transaction() as tx:
+        moment = NOW.isoformat()
+        rows = [
+            {
+                "medium": "email", "channel": "email", "hearer": "staff", "event": "case:dispatched",
+                "about": str(n), "lang": "zh", "account": actor(db, "hana").account, "at": moment,
+                "made_at": moment, "due_at": moment,
+            }
+            for n in range(sending.LOT + 1)
+        ]  # fmt: skip
+        store.add(tx, rows)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert [len(p.ids) for p in carrier.taken] == [sending.LOT, 1]
+    assert len({p.key for p in carrier.taken}) == 2
 
 
 def test_what_is_never_confirmed_is_erased_after_two_days(db: Database) -> None:

@@ -71,7 +71,7 @@ def claim(
 ) -> list[Parcel]:
     """Take what is due of a medium in hand, and return it ready to be carried."""
     store.take_back(tx, medium, before=now - LEASE, at=now)
-    rows = store.claim(tx, medium, at=now, limit=limit)
+    rows = _uncut(tx, store.claim(tx, medium, at=now, limit=limit), limit)
     if not rows:
         return []
     book = _book(tx, rows)
@@ -88,8 +88,7 @@ def claim(
             store.dropped(tx, [m.id for m in heard], made, at=now)
         elif made is not None:
             parcel, shown = made
-            bundle = heard[0].bundle or parcel.ids[0]
-            store.written(tx, parcel.ids, bundle=bundle, subject=shown.subject, body=shown.body)
+            store.written(tx, parcel.ids, bundle=int(parcel.key), subject=shown.subject, body=shown.body)  # fmt: skip
             parcels.append(parcel)
     return parcels
 
@@ -164,19 +163,39 @@ def city_texts(tx: Tx) -> dict[tuple[str, str, str], Text]:
     }
 
 
+def _uncut(tx: Tx, rows: list[Message], limit: int) -> list[Message]:
+    """Lay back what the last hearer of a full lot gets, for the rest of it may still wait: the
+    next lot begins with it. Where there is no other hearer it goes as it is.
+    """
+    last = _together(rows[-1]) if len(rows) == limit else ("alone", 0)
+    cut = [m for m in rows if _together(m) == last]
+    if last[0] == "alone" or len(cut) == len(rows):
+        return rows
+    store.laid_back(tx, [m.id for m in cut])
+    return [m for m in rows if m not in cut]
+
+
 def _bundles(rows: Sequence[Message]) -> list[list[Message]]:
-    """Put together what one hearer gets at once; what was carried together before stays so."""
+    """Put together what one hearer gets at once, the newest last."""
     found: dict[tuple[str, int], list[Message]] = {}
     for m in rows:
-        alone = m.urgent or m.event in (TEST, CONFIRM)
-        whose = (
-            ("account", m.account), ("report", m.report_id), ("subscription", m.subscription),
-            ("hook", m.hook),
-        )  # fmt: skip
-        place = next((name, n) for name, n in (*whose, ("alone", m.id)) if n is not None)
-        key = ("bundle", m.bundle) if m.bundle else ("alone", m.id) if alone else place
-        found.setdefault(key, []).append(m)
-    return list(found.values())
+        found.setdefault(_together(m), []).append(m)
+    return [sorted(group, key=lambda m: m.id) for group in found.values()]
+
+
+def _together(m: Message) -> tuple[str, int]:
+    """Return what messages have in common that go as one: what was carried together before
+    stays so, danger goes alone, all else with what the same hearer gets.
+    """
+    if m.bundle:
+        return "bundle", m.bundle
+    if m.urgent or m.event in (TEST, CONFIRM):
+        return "alone", m.id
+    whose = (
+        ("account", m.account), ("report", m.report_id), ("subscription", m.subscription),
+        ("hook", m.hook), ("alone", m.id),
+    )  # fmt: skip
+    return next((name, n) for name, n in whose if n is not None)
 
 
 def _taken_back(m: Message, book: _Book) -> bool:
