@@ -33,7 +33,16 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.texts import Hearer, Medium, NoSuchVariable, Text, check, filled, usual
 from zhongshu.core.values import Refused
-from zhongshu.flow import addresses, notices, outward, sending, setup, subscriptions, texts
+from zhongshu.flow import (
+    addresses,
+    notices,
+    outward,
+    sending,
+    setup,
+    subscriptions,
+    texts,
+    undo,
+)
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.flow.outward import Outlet
@@ -284,16 +293,77 @@ def test_a_joined_report_hears_of_the_merge_and_what_is_undone_in_time_is_told_n
     told(db, city)
     carrier = Carrier()
     carried(db, city, carrier)
-    assert carrier.taken == []  # the window is open
+    (receipt,) = carrier.taken  # at once: only the merge may still be taken back
+    assert receipt.body.count("案件：") == 1
     with db.transaction() as tx:
-        act(tx, city, case.id, Act.UNMERGE, by=ADA, at=NOW)
+        undo.undo(tx, city, actor(db, "ada"), case.number, at=NOW + timedelta(seconds=30))
     later = NOW + timedelta(seconds=61)
     told(db, city, later)
     carried(db, city, carrier, later)
     with db.transaction() as tx:
         rows = tx.execute("select event, state, last_error from messages order by id").fetchall()
-    assert ("case:merged", "dropped", "undone") in rows
+    assert [row for row in rows if "merged" in row[0]] == [
+        ("case:merged", "dropped", "undone"), ("case:unmerged", "dropped", "undone"),
+    ]  # fmt: skip
     assert not any("合并" in p.subject and "case:merged" in p.subject for p in carrier.taken)
+
+
+def test_a_merge_that_is_undone_by_its_own_act_is_told_as_what_it_was(db: Database) -> None:
+    city = staffed(db, window=60)
+    case = asked(db, city)
+    with db.transaction() as tx:
+        other = sent(tx, city, draft("井盖丢了", lat=34.01))
+        act(tx, city, case.id, Act.MERGE, by=ADA, at=NOW, form=Form(into=other.id))
+        act(tx, city, case.id, Act.UNMERGE, by=ADA, at=NOW)
+    later = NOW + timedelta(seconds=61)
+    told(db, city, later)
+    carried(db, city, Carrier(), later)
+    with db.transaction() as tx:
+        rows = tx.execute("select event, state from messages").fetchall()
+    assert {("case:merged", "sent"), ("case:unmerged", "sent")} <= set(rows)
+
+
+def test_danger_does_not_wait_for_what_nobody_can_take_back(db: Database) -> None:
+    city = staffed(db, window=60)
+    reached(db, "gina")
+    with db.transaction() as tx:
+        sent(tx, city, draft("路面塌陷"))
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert [p.to for p in carrier.taken] == ["gina@city.example"]
+
+
+def test_what_the_city_answers_on_closing_is_in_the_mail(db: Database) -> None:
+    city = staffed(db)
+    case = asked(db, city)
+    with db.transaction() as tx:
+        through(tx, city, case, *DONE[:-1])
+        act(tx, city, case.id, Act.CLOSE, by=ADA, at=NOW, form=Form(reason="灯管已换"))
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert carrier.taken[-1].body.count("答复：灯管已换") == 1
+
+
+def test_a_push_of_several_cases_leads_to_the_list_and_of_one_to_it(db: Database) -> None:
+    city = staffed(db)
+    who = actor(db, "hana")
+    with db.transaction() as tx:
+        key = {"key": KEY, "random": CHANCE, "at": NOW}
+        addresses.add_browser(tx, who.account, url="https://push.example/a", p256dh="p", auth="a", **key)  # fmt: skip
+        one = through(tx, city, sent(tx, city, draft("路灯不亮")), DISPATCH)
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier, medium=Medium.PUSH)
+    with db.transaction() as tx:
+        for n in (1, 2):
+            through(tx, city, sent(tx, city, draft("路灯不亮", lon=113.005 + n / 100)), DISPATCH)
+    told(db, city)
+    carried(db, city, carrier, medium=Medium.PUSH)
+    assert [p.link for p in carrier.taken] == [
+        f"https://hub.example/cases/{one.number}", "https://hub.example/inbox",
+    ]  # fmt: skip
 
 
 def test_who_wants_no_more_gets_no_more_what_waits_included(db: Database) -> None:
@@ -405,11 +475,13 @@ def test_a_day_with_more_news_than_a_lot_is_still_one_mail_to_each(db: Database)
             for n in range(each) for one in ids
         ]  # fmt: skip
         assert store.add(tx, rows) == len(people) * each > sending.LOT
-    carrier = Carrier(answer=lambda p: fails(p))
+    carrier = Carrier(answer=fails)
     carried(db, city, carrier)
     assert states(db) == {"waiting": len(people) * each}
     with db.transaction() as tx:
-        keys = tx.execute("select bundle, count(*), min(tries), max(tries) from messages group by 1")
+        keys = tx.execute(
+            "select bundle, count(*), min(tries), max(tries) from messages group by 1"
+        )
         assert [row[1:] for row in keys.fetchall()] == [(each, 1, 1)] * len(people)
     carrier.answer = lambda _: None
     carried(db, city, carrier, NOW + timedelta(hours=1))
@@ -640,6 +712,19 @@ def test_every_usual_text_names_only_what_is_there() -> None:
         for event in events(hearer):
             for lang in ("zh", "en"):
                 assert check(usual(hearer, event, medium, lang), hearer, medium)
+
+
+def test_the_log_is_forgotten_whole_however_long_it_is(db: Database) -> None:
+    staffed(db)
+    with db.transaction() as tx:
+        tx.execute(
+            "insert into messages (medium, channel, hearer, event, about, lang, state, account, at,"
+            " made_at, due_at, next_at, sent_at, ended_at) select 'chat', 'chat:1', 'staff', 'test',"
+            " n::text, 'zh', 'sent', (select min(id) from accounts), %(at)s, %(at)s, %(at)s, %(at)s, %(at)s, %(at)s"
+            " from generate_series(1, 10001) n", {"at": NOW - sending.KEEP - timedelta(days=1)},
+        )  # fmt: skip
+    jobs.erase(db, lambda: NOW)
+    assert states(db) == {}
 
 
 def test_waits_grow_and_end() -> None:

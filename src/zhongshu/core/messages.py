@@ -8,7 +8,7 @@ its text may name, stands here; nobody is reached from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from zhongshu.core.cases.clocks import Rung
 from zhongshu.core.escalation import LADDER, USUAL_QUIET, Audience, among
 from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.notices import TELLINGS
-from zhongshu.core.texts import Hearer, Medium
+from zhongshu.core.texts import CONFIRM, TEST, Hearer, Medium
 from zhongshu.core.values import Refused
 
 
@@ -135,10 +135,6 @@ TO_REPORTERS: Mapping[Kind, tuple[Medium, ...]] = MappingProxyType(
 )  # fmt: skip
 #: What subscribers of an area or a class hear of.
 TO_SUBSCRIBERS: frozenset[Kind] = frozenset({_K.FILED, _K.CLOSED, _K.REOPENED})
-#: What undoes a step: within the window nobody is told of either.
-UNDONE_BY: Mapping[Kind, Kind] = MappingProxyType({_K.MERGED: _K.UNMERGED})
-#: The mail in which a subscriber says it was he who asked; a message to try a channel.
-CONFIRM, TEST = "subscribe:confirm", "test"
 
 _AT_ONCE = ("hazard", "call:called", "call:late")
 _E, _S, _C, _P = Medium.EMAIL, Medium.SMS, Medium.CHAT, Medium.PUSH
@@ -214,11 +210,6 @@ def said_to_subscribers(fact: Fact) -> Kind | None:
     if fact.sets.get("stage") == "filed" and fact.kind in (Kind.REPORTED, Kind.FILED, Kind.LOCATED, Kind.CLASSIFIED):  # fmt: skip
         return Kind.FILED
     return fact.kind if fact.kind in (Kind.CLOSED, Kind.REOPENED) else None
-
-
-def undone(fact: Fact, later: Sequence[Fact]) -> bool:
-    """Say whether what a fact did was taken back by one of the facts after it."""
-    return UNDONE_BY.get(fact.kind) in {one.kind for one in later}
 
 
 def by_day(at: datetime, zone: ZoneInfo) -> datetime:

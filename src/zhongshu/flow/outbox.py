@@ -100,8 +100,8 @@ def _to(tx: Tx, page: Sequence[Message]) -> dict[int, str]:
     mine = {(a.account, a.medium): a.masked for a in addresses.of_accounts(tx, staff)}
     asked = addresses.askers(tx, sorted({m.report_id for m in page if m.report_id is not None}))
     masks = {a.report_id: a.masked for a in asked}
-    subscribed = {m.subscription for m in page if m.subscription is not None}
-    subs = {s.id: s.masked for n in subscribed if (s := addresses.subscription(tx, n))}
+    subscribed = sorted({m.subscription for m in page if m.subscription is not None})
+    subs = {s.id: s.masked for s in addresses.subscriptions(tx, subscribed)}
     hooks = {h.id: h.title for h in addresses.hooks(tx)}
     found: dict[int, str] = {}
     for m in page:

@@ -20,9 +20,7 @@ _COLUMNS: LiteralString = (
     " last_error, subject, body"
 )
 #: In which order messages leave.
-_TURN: LiteralString = (
-    "urgent desc, next_at, bundle, account, report_id, subscription, hook, id"
-)
+_TURN: LiteralString = "urgent desc, next_at, bundle, account, report_id, subscription, hook, id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """How a channel does, with how much waits for it and what became of the last day's."""
+    """A row of the table `channels`: when one last took something, and since when it does not."""
 
     channel: str
     sent_at: datetime | None
@@ -166,7 +164,7 @@ def laid_back(tx: Tx, ids: Sequence[int]) -> int:
     ).rowcount
 
 
-def take_back(tx: Tx, medium: str, *, before: datetime, at: datetime) -> int:
+def reclaim(tx: Tx, medium: str, *, before: datetime, at: datetime) -> int:
     """Let messages whose carrier is gone be tried again; return how many."""
     return tx.execute(
         "update messages set state = 'waiting', claimed_at = null, next_at = %s"
