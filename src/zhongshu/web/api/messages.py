@@ -160,10 +160,7 @@ def media(_: Keeper, hub: TheHub) -> list[dict[str, Any]]:
 def set_media(body: MediaIn, actor: Keeper, hub: TheHub) -> list[dict[str, Any]]:
     """Let an audience hear of an event by these media."""
     with hub.db.transaction() as tx:
-        if body.audience == Hearer.REPORTER:
-            outbox.set_reporter_media(tx, body.event, body.media, by=actor.account, at=hub.clock())
-        else:
-            outbox.set_staff_media(tx, body.event, body.audience, body.media, by=actor.account, at=hub.clock())  # fmt: skip
+        outbox.set_media(tx, body.event, body.audience, body.media, by=actor.account, at=hub.clock())  # fmt: skip
     hub.look_again()
     return media(actor, hub)
 
