@@ -24,14 +24,18 @@ AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 LEVEL = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 #: What a theme changes.
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-#: Who looks at what: each page is looked at by the first of them who may.
+#: Who looks at what: whose face it is, else the first of them who may.
 WHO = ("", "dispatcher", "supervisor", "gridlead", "admin")
+FACES = {
+    "supervisor": re.compile(r"^/(wall|mirror|brief|campaigns)\b"),
+    "admin": re.compile(r"^/workshop\b"),
+}
 #: No page of its own: a part of one, a file, the stream.
 NO_PAGE = re.compile(
     r"^/(api|events|photos)|\.(csv|js|png|svg|webmanifest|atom|xlsx|pdf|json|bin|ics)$"
 )
 #: At least so many pages somebody finds by following links; one without its data is not found.
-LEAST = {"": 12, "dispatcher": 30, "supervisor": 1, "gridlead": 2, "admin": 5}
+LEAST = {"": 12, "dispatcher": 10, "supervisor": 10, "gridlead": 2, "admin": 20}
 
 
 def pages_of(who: str) -> list[str]:
@@ -47,7 +51,9 @@ def pages_of(who: str) -> list[str]:
         if "GET" not in (route.methods or ()) or NO_PAGE.search(path) or not guards(route):
             continue
         needed = guards(route)[0].permission
-        if next(one for one in WHO if may(one, needed)) == who:
+        able = [one for one in WHO if may(one, needed)]
+        theirs = [one for one in able if one in FACES and FACES[one].search(path)]
+        if (theirs or able)[0] == who:
             found.append(path)
     return found
 
@@ -80,20 +86,16 @@ def test_axe_has_nothing_against_a_page_that_links_lead_to(demo: Demo, new_page,
     waiting = [path for path in wanted if "{" not in path]
     links: set[str] = set()
     if not who:  # a report's own page is found by its code alone
-        form = {
-            "text": "路灯不亮",
-            "lon": "113.6251",
-            "lat": "34.7433",
-            "token": "axe",
-            "joins": "own",
-        }
+        # Away from where other tests report: theirs must not find it known already.
+        place = {"lon": "113.6401", "lat": "34.7511"}
+        form = {"text": "行道树断枝", "token": "axe", "joins": "own", **place}
         filed = page.request.post(f"{demo.url}/report", form=form, max_redirects=0)
         links.add(filed.headers["location"])
     against: dict[str, list[str]] = {}
     looked_at: set[str] = set()
     while waiting:
         path = waiting.pop(0)
-        answer = page.goto(demo.url + path, wait_until="domcontentloaded")
+        answer = page.goto(demo.url + path, wait_until="load")
         assert answer is not None
         done = [route for route, like in wanted.items() if like.match(urlsplit(path).path)]
         for route in done:

@@ -114,6 +114,8 @@ def page(
     lang = language(request)
     hub = request.app.state.hub
     city = hub.city()
+    hidden = view.keys() & environment().globals.keys()
+    assert not hidden, f"{template}: a view hides what templates call: {sorted(hidden)}"
     html = environment().get_template(template).render(
         **view, lang=lang, city=city, zone=city.zone, path=request.url.path, now=hub.clock(),
         query=request.query_params, actor=getattr(request.state, "actor", None),
@@ -136,7 +138,7 @@ def environment() -> Environment:
         "words_of": _words_of,
         "tokens": tokens_css(),
         "STAGE_LOOK": STAGE_LOOK,
-        "waiting": waiting,
+        "clock_now": waiting,
         "KEYS": KEYS,
         "last_day": _last_day,
         "last_moment": _last_moment,

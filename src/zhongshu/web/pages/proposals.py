@@ -79,7 +79,7 @@ def proposal(proposal: int, request: Request, hub: TheHub, actor: Reader) -> Res
             "kept": kept, "runs": runs, "names": names, "writes": writes(actor), "today": day,
             "told": [rulewords.told(c, city, lang) for c in proposals.changes_of(kept).changes],
             "faults": [problem(fault, lang) for fault in faults], "since": since, "until": until,
-            "last_day": lambda run: run.until - timedelta(hours=1),
+            "run_ends": lambda run: run.until - timedelta(hours=1),
             "stale": any(isinstance(f, ChangedMeanwhile) for f in faults),
         },
     )  # fmt: skip
