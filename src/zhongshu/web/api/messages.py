@@ -209,7 +209,7 @@ def previewed(
     """Return a text filled in with a case in sight; refuse what it cannot name."""
     hearer, event, by, language_ = texts.placed(place, medium, lang)
     out = outlet_of(hub)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case = browse.case(tx, actor.sight, number)
         return sending.preview(tx, hub.city(), case, hearer, event, by, language_, texts.checked(text, hearer, by), out)  # fmt: skip
 
