@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -35,6 +34,7 @@ from zhongshu.link import sheets
 from zhongshu.store import accounts, cases, city_facts
 from zhongshu.store.db import Tx
 from zhongshu.web.api.catalogue import brought, hand
+from zhongshu.web.forms import Sent, file, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, said
@@ -125,16 +125,12 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
 
 
 @router.post("/drafts")
-async def copy(request: Request, hub: TheHub, actor: Writer) -> Response:
+def copy(hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Begin a draft with all that stands in a version."""
-    sent = await request.form()
-    number = await asyncio.to_thread(_copied, hub, actor, _text(sent, "source"), _text(sent, "name"))  # fmt: skip
-    return _to(number)
-
-
-def _copied(hub: Hub, actor: Actor, source: str, name: str) -> int:
+    source, name = _number(text(sent, "source")), text(sent, "name")[:200]
     with hub.db.transaction() as tx:
-        return flow.copy(tx, hand(hub, actor), _number(source), name[:200])
+        number = flow.copy(tx, hand(hub, actor), source, name)
+    return _to(number)
 
 
 @router.get("/upload")
@@ -143,16 +139,13 @@ def upload_form(request: Request, _: Writer) -> Response:
 
 
 @router.post("/upload")
-async def upload(request: Request, hub: TheHub, actor: Writer) -> Response:
+def upload(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file, and show the account of its rows."""
-    sent = await request.form()
-    file, columns, lang = sent.get("file"), _text(sent, "columns"), language(request)
+    chosen, columns, lang = file(sent, "file"), text(sent, "columns"), language(request)
     try:
-        if file is None or isinstance(file, str) or not file.filename:
+        if chosen is None:
             raise BadField("file", "", why=said("no file was chosen", lang))
-        account = await asyncio.to_thread(
-            brought, hub, actor, file.filename, await file.read(), _text(sent, "name"), columns
-        )
+        account = brought(hub, actor, *chosen, text(sent, "name"), columns)
     except Refused as refusal:
         view = {"account": None, "problem": problem(refusal, lang), "columns": columns, "rejects": ()}  # fmt: skip
         return page(request, "catalogue_upload.html", view, status=refusal.status)
@@ -200,17 +193,13 @@ def difference(request: Request, hub: TheHub, actor: Reader, version: int) -> Re
 
 
 @router.post("/{version}/in-force")
-async def enact(request: Request, hub: TheHub, actor: Writer, version: int) -> Response:
+def enact(hub: TheHub, actor: Writer, version: int, sent: Sent) -> Response:
     """Let a version be in force from the day chosen."""
-    day = _day(_text(await request.form(), "valid_from"))
-    await asyncio.to_thread(_enacted, hub, actor, version, day)
-    return RedirectResponse("/workshop/catalogue/versions", 303)
-
-
-def _enacted(hub: Hub, actor: Actor, version: int, day: date) -> None:
+    day = _day(text(sent, "valid_from"))
     with hub.db.transaction() as tx:
         flow.enact(tx, hand(hub, actor), version, day)
     hub.look_again()
+    return RedirectResponse("/workshop/catalogue/versions", 303)
 
 
 @router.post("/{version}/withdraw")
@@ -232,8 +221,8 @@ def add_form(request: Request, hub: TheHub, actor: Writer, version: int) -> Resp
 
 
 @router.post("/{version}/add")
-async def add(request: Request, hub: TheHub, actor: Writer, version: int) -> Response:
-    return await _written(request, hub, actor, version, "")
+def add(request: Request, hub: TheHub, actor: Writer, version: int, sent: Sent) -> Response:
+    return _written(request, hub, actor, version, "", sent)
 
 
 @router.get("/{version}/{code}")
@@ -259,24 +248,19 @@ def category(request: Request, hub: TheHub, actor: Reader, version: int, code: s
 
 
 @router.post("/{version}/{code}")
-async def save(
-    request: Request, hub: TheHub, actor: Writer, version: int, code: str
+def save(
+    request: Request, hub: TheHub, actor: Writer, version: int, code: str, sent: Sent
 ) -> Response:  # fmt: skip
     """Write a category of a draft; what cannot be read comes back with all that was typed."""
-    return await _written(request, hub, actor, version, code)
+    return _written(request, hub, actor, version, code, sent)
 
 
 @router.post("/{version}/{code}/use")
-async def use(request: Request, hub: TheHub, actor: Writer, version: int, code: str) -> Response:
+def use(hub: TheHub, actor: Writer, version: int, code: str, sent: Sent) -> Response:
     """Retire a category of a draft, or take it back into use."""
-    active = _text(await request.form(), "active") == "yes"
-    await asyncio.to_thread(_used, hub, actor, version, code, active=active)
-    return _to(version, code)
-
-
-def _used(hub: Hub, actor: Actor, version: int, code: str, *, active: bool) -> None:
     with hub.db.transaction() as tx:
-        flow.use(tx, hand(hub, actor), version, code, active=active)
+        flow.use(tx, hand(hub, actor), version, code, active=text(sent, "active") == "yes")
+    return _to(version, code)
 
 
 @router.post("/{version}/{code}/remove")
@@ -287,16 +271,18 @@ def remove(hub: TheHub, actor: Writer, version: int, code: str) -> Response:
     return _to(version)
 
 
-async def _written(request: Request, hub: Hub, actor: Actor, version: int, was: str) -> Response:
-    sent, lang = await request.form(), language(request)
-    cells = {name: _text(sent, name) for name in (*_HEAD, "replaces", "seen")}
+def _written(
+    request: Request, hub: Hub, actor: Actor, version: int, was: str, sent: FormData
+) -> Response:
+    lang = language(request)
+    cells = {name: text(sent, name) for name in (*_HEAD, "replaces", "seen")}
     blocks = _blocks(sent)
     kept = [(n, block) for n, block in enumerate(blocks, start=1) if _says(block)]
     made, rejects = read_one({**_head(cells), **block} for _, block in kept)
     problems = [_spoken(r, lang, n=kept[r.row - 1][0] if kept else 1) for r in rejects]
     if made is not None:
         try:
-            await asyncio.to_thread(_saved, hub, actor, version, was, made, cells)
+            _saved(hub, actor, version, was, made, cells)
         except Refused as refusal:
             problems = [_worded(type(refusal), refusal.details, lang)]
         else:
@@ -325,10 +311,10 @@ def _head(cells: Mapping[str, str]) -> dict[str, str]:
 
 def _blocks(sent: FormData) -> list[dict[str, str]]:
     """Return the conditions of a form as typed, but for those marked to go."""
-    numbers = range(1, min(MOST, int(_text(sent, "blocks") or 0)) + 1)
+    numbers = range(1, min(MOST, int(text(sent, "blocks") or 0)) + 1)
     return [
         {
-            **{name: _text(sent, f"{name}-{n}") for name in _BLOCK},
+            **{name: text(sent, f"{name}-{n}") for name in _BLOCK},
             "hazard": "yes" if sent.get(f"hazard-{n}") else "no",
         }
         for n in numbers
@@ -408,11 +394,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise BadField("valid_from", text, why="write a day such as 2027-01-01") from None
-
-
-def _text(sent: FormData, name: str) -> str:
-    value = sent.get(name)
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _to(version: int, code: str = "") -> Response:

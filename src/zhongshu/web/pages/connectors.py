@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.values import Refused
@@ -21,10 +20,10 @@ from zhongshu.store.db import Tx
 from zhongshu.web.api.people import governs, hand_of
 from zhongshu.web.api.proposals import decides
 from zhongshu.web.api.workshop import new_key, words_said
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.people import text
 from zhongshu.web.pages.rules import writes
 from zhongshu.web.problems import BadField, problem
 
@@ -32,13 +31,6 @@ router = APIRouter(include_in_schema=False, prefix="/workshop")
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
 Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
 Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 @router.get("/connectors")

@@ -41,6 +41,7 @@ from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
 from zhongshu.web.api.acts import ActIn, done, form_of
 from zhongshu.web.api.replies import text_for
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -182,27 +183,21 @@ def here(
 
 
 @router.post("/desk/views")
-async def keep_view(request: Request, hub: TheHub, actor: Reader) -> Response:
+def keep_view(hub: TheHub, actor: Reader, sent: Sent) -> Response:
     """Keep the list as it is filtered now, under a title."""
-    sent = await request.form()
-    query = wanted.canonical(str(sent.get("query", "")), hub.city(), now=hub.clock())
-    await asyncio.to_thread(
-        _keep, hub, actor, str(sent.get("title", "")), query, shared=bool(sent.get("shared"))
-    )
+    query = wanted.canonical(text(sent, "query"), hub.city(), now=hub.clock())
+    title, shared = text(sent, "title"), bool(text(sent, "shared"))
+    with hub.db.transaction() as tx:
+        views.keep(tx, actor, title=title, query=query, shared=shared, at=hub.clock())
     return RedirectResponse(f"/desk?{query}", 303)
 
 
 @router.post("/desk/views/{view}/pin")
-async def pin_view(request: Request, hub: TheHub, actor: Reader, view: int) -> Response:
+def pin_view(hub: TheHub, actor: Reader, view: int, sent: Sent) -> Response:
     """Keep a view on top of one's own list, or let it go back to its place."""
-    sent = await request.form()
-    await asyncio.to_thread(_pin, hub, actor, view, on=str(sent.get("on")) == "1")
-    return _back_to(str(sent.get("back") or "/desk"))
-
-
-def _pin(hub: Hub, actor: Actor, view: int, *, on: bool) -> None:
     with hub.db.transaction() as tx:
-        views.pin(tx, actor, view, on=on)
+        views.pin(tx, actor, view, on=text(sent, "on") == "1")
+    return _back_to(text(sent, "back") or "/desk")
 
 
 @router.post("/desk/views/{view}/drop")
@@ -211,11 +206,6 @@ def drop_view(hub: TheHub, actor: Reader, view: int) -> Response:
     with hub.db.transaction() as tx:
         views.drop(tx, actor, view)
     return RedirectResponse("/desk", 303)
-
-
-def _keep(hub: Hub, actor: Actor, title: str, query: str, *, shared: bool) -> None:
-    with hub.db.transaction() as tx:
-        views.keep(tx, actor, title=title, query=query, shared=shared, at=hub.clock())
 
 
 @router.get("/desk/case/{number}")
@@ -242,40 +232,39 @@ async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str
     try:
         await asyncio.to_thread(_do, hub, actor, number, act, fields, files)
     except acts.Moved as moved:
-        view = await asyncio.to_thread(_moved, hub, actor, number, act, fields)
-        said = problem(moved, language(request))
-        view |= {"problem": said, "back": wanted.inside(back, "/desk"), "photos": sum(map(len, files.values()))}  # fmt: skip
-        return page(request, "moved.html", view, status=moved.status)
+        view = {
+            "problem": problem(moved, language(request)), "back": wanted.inside(back, "/desk"),
+            "photos": sum(map(len, files.values())),
+        }  # fmt: skip
+        return await asyncio.to_thread(_moved, request, hub, actor, number, act, fields, view)
     return _back_to(back)
 
 
 def _moved(
-    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str]
-) -> dict[str, Any]:  # fmt: skip
-    """Return what the loser of a race is shown: what changed since, and what he wrote."""
+    request: Request, hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str],
+    view: dict[str, Any],
+) -> Response:  # fmt: skip
+    """Show the loser of a race what changed since, and what he wrote."""
     seen = int(fields.pop("version", "0"))
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         since = [fact for fact in facts.of_case(tx, found.id) if fact.seq > seen]
         names = accounts.names(tx, sorted({f.by.account for f in since if f.by.account}))
         may = browse.acts_for(found, actor, parts_open=acts.parts_open(tx, found))
-    return {
+    view |= {
         "case": found, "since": since, "names": names, "act": act, "fields": fields,
         "may": act in may, "may_note": Act.NOTE in may,
     }  # fmt: skip
+    return page(request, "moved.html", view, status=acts.Moved.status)
 
 
 @router.post("/cases/{number}/undo")
-async def take_back(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+def take_back(hub: TheHub, actor: Reader, number: str, sent: Sent) -> Response:
     """Take back one's own last act while its window is open, then show the case again."""
-    sent = await request.form()
-    await asyncio.to_thread(_undo, hub, actor, number)
-    return _back_to(str(sent.get("back") or f"/cases/{number}"))
-
-
-def _undo(hub: Hub, actor: Actor, number: str) -> None:
+    city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
-        undo.undo(tx, hub.city(), actor, number, at=hub.clock())
+        undo.undo(tx, city, actor, number, at=hub.clock())
+    return _back_to(text(sent, "back") or f"/cases/{number}")
 
 
 @router.post("/cases/{number}/photos")
@@ -320,13 +309,13 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
         also = openings.opened(tx, actor, sheet, at=now)
     act, code = request.query_params.get("act", ""), request.query_params.get("reply", "")
     # Without a script a reply is filled in by the form asking for the page again.
-    text = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
+    reply = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
     return page(
         request, template,
         {
             **_city_lists(hub), **_sheet_words(sheet, actor, now), "sheet": sheet, "toast": toast,
             "advice": hint, "also": also, "replies": offered,
-            "filled": {"act": act, "code": code, "text": text} if text else None,
+            "filled": {"act": act, "code": code, "text": reply} if reply else None,
         },
     )  # fmt: skip
 

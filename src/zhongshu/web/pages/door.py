@@ -74,8 +74,8 @@ async def report(
             text=text, channel=taking.channel(actor),
             lon=taking.degrees("lon", lon), lat=taking.degrees("lat", lat),
             address=address, contact=contact, lang=language(request), source="web",
-            category=taking.category(hub, text, group), key=token or None, joins=joins,
-            asset=asset.strip() or None, tell=bool(tell),
+            category=await asyncio.to_thread(taking.category, hub, text, group),
+            key=token or None, joins=joins, asset=asset.strip() or None, tell=bool(tell),
         )  # fmt: skip
         known = await asyncio.to_thread(taking.known, hub, actor, draft, group) if not joins else []
         if photos and (known or held):
@@ -84,12 +84,13 @@ async def report(
             known = known if key else []
             said["held"], photos = (key, []) if key else (held, photos)
         if known:
-            return page(request, "known.html", {"said": said, "known": known, "problem": None})
+            view = {"said": said, "known": known, "problem": None}
+            return await asyncio.to_thread(page, request, "known.html", view)
         answer = await request.app.state.reports.send(draft)
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
-        return _form(request, said, refusal)
+        return await asyncio.to_thread(_form, request, said, refusal)
     lost = await asyncio.to_thread(taking.keep, hub, answer, photos, str(said["held"]))
     tail = "?new=1&lost=1" if lost else "?new=1"
     return RedirectResponse(f"{root(request)}/t/{answer.code}{tail}", 303)

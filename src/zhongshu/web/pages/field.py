@@ -72,7 +72,7 @@ async def report(
     """Take a report from the spot; a refusal comes back with what was written."""
     category = category or other
     written = {"text": text, "category": category, "address": address, "lon": lon, "lat": lat}
-    kind = hub.city().catalogue.by_code(category)
+    kind = (await asyncio.to_thread(hub.city)).catalogue.by_code(category)
     try:
         body = ReportIn(
             # The kind alone says what is wrong, where nobody has a hand free to write.

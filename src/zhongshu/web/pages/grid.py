@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.grid import Columns, editing
@@ -32,10 +30,10 @@ from zhongshu.web.api.grid import (
 )
 from zhongshu.web.api.people import hand_of
 from zhongshu.web.api.proposals import decides
+from zhongshu.web.forms import Sent, file, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.people import text
 from zhongshu.web.pages.rules import writes
 from zhongshu.web.plan import plan
 from zhongshu.web.problems import BadField, problem
@@ -53,13 +51,6 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "name_en": ("name_en", "NAME_EN"),
     "parent": ("parent", "parent_code", "上级编码", "PARENT"),
 }
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 @router.get("")
@@ -101,19 +92,18 @@ def make(hub: TheHub, actor: Writer, sent: Sent) -> Response:
 
 
 @router.post("/import")
-async def bring(request: Request, hub: TheHub, actor: Writer) -> Response:
+def bring(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file; nothing is in force before a day is set."""
-    sent = await request.form()
     typed = {n: text(sent, n) for n in ("title", "kind", "crs", "epsg", "code", "name_zh", "name_en", "parent", "whole")}  # fmt: skip
-    file = sent.get("file")
     try:
-        if file is None or isinstance(file, str) or not file.filename:
+        chosen = file(sent, "file")
+        if chosen is None:
             raise NoFile("file")
-        number = await asyncio.to_thread(_brought, hub, actor, file.filename, await file.read(), typed)  # fmt: skip
+        number = _brought(hub, actor, *chosen, typed)
     except Refused as refusal:
         if refusal.status == 403:
             raise
-        return await asyncio.to_thread(_versions, request, hub, actor, refusal, typed)
+        return _versions(request, hub, actor, refusal, typed)
     return _to(number, "#brought")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.catalogue import danger_in
@@ -17,6 +18,7 @@ from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
 from zhongshu.flow import browse, same, spots
 from zhongshu.store import assets
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -34,32 +36,28 @@ GUESSES, KNOWN = 4, 5
 def form(request: Request, hub: TheHub, actor: Agent) -> Response:
     """Show the form of a call."""
     said = {**dict.fromkeys(FIELDS, ""), "token": hub.random(_TOKEN_BYTES).hex()}
-    return page(request, "intake.html", {**_found(hub, actor, said), "problem": None})
+    return _form(request, hub, actor, said)
 
 
 @router.post("/desk/new/while")
-async def meanwhile(request: Request, hub: TheHub, actor: Agent) -> Response:
+def meanwhile(request: Request, hub: TheHub, actor: Agent, sent: Sent) -> Response:
     """Show, while somebody types, danger, places, categories and similar open cases."""
-    said = await _said(request)
-    return page(request, "intake_found.html", await asyncio.to_thread(_found, hub, actor, said))
+    return page(request, "intake_found.html", _found(hub, actor, _said(sent)))
 
 
 @router.post("/desk/new")
-async def take(request: Request, hub: TheHub, actor: Agent) -> Response:
+async def take(request: Request, hub: TheHub, actor: Agent, sent: Sent) -> Response:
     """Take the call in, and show the code to read out; with ``look`` only look things up."""
-    sent, said = await request.form(), await _said(request)
-    if sent.get("look"):
-        view = await asyncio.to_thread(_found, hub, actor, said)
-        return page(request, "intake.html", {**view, "problem": None})
+    said = _said(sent)
+    if text(sent, "look"):
+        return await asyncio.to_thread(_form, request, hub, actor, said)
     try:
         draft = await asyncio.to_thread(_draft, hub, said)
         answer = await request.app.state.reports.send(replace(draft, lang=language(request)))
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
-        view = await asyncio.to_thread(_found, hub, actor, said)
-        said_of_it = problem(refusal, language(request))
-        return page(request, "intake.html", {**view, "problem": said_of_it}, status=refusal.status)
+        return await asyncio.to_thread(_form, request, hub, actor, said, refusal)
     return RedirectResponse(f"/desk/new/{answer.code}", 303)
 
 
@@ -80,14 +78,25 @@ def receipt(request: Request, hub: TheHub, actor: Agent, code: str) -> Response:
     )  # fmt: skip
 
 
-async def _said(request: Request) -> dict[str, str]:
-    sent = await request.form()
-    return {name: str(sent.get(name) or "") for name in FIELDS}
+def _said(sent: FormData) -> dict[str, str]:
+    return {name: text(sent, name) for name in FIELDS}
+
+
+def _form(
+    request: Request,
+    hub: Hub,
+    actor: Actor,
+    said: Mapping[str, str],
+    refusal: Refused | None = None,
+) -> Response:
+    view = _found(hub, actor, said)
+    view["problem"] = problem(refusal, language(request)) if refusal else None
+    return page(request, "intake.html", view, status=refusal.status if refusal else 200)
 
 
 def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     """Return what the words and the place written so far point at."""
-    city, text = hub.city(), said["text"]
+    city, words = hub.city(), said["text"]
     with hub.db.seeing(actor.sight) as tx:
         found = spots.places(tx, city, actor.sight, said["where"])
         place = _point(tx, said["place"])
@@ -96,7 +105,7 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     if place is not None and city.where(place) is not None:
         with hub.db.transaction() as tx:
             matches = same.known_here(
-                tx, city, place, at=hub.clock(), text=text, code=said["category"], most=KNOWN
+                tx, city, place, at=hub.clock(), text=words, code=said["category"], most=KNOWN
             )
         sight = actor.sight
         known = [
@@ -104,8 +113,8 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
             if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
         ]  # fmt: skip
     return {
-        "said": said, "danger": danger_in(text) if text else None, "spots": found,
-        "chosen": chosen, "guesses": city.guesses(text)[:GUESSES] if text else (), "known": known,
+        "said": said, "danger": danger_in(words) if words else None, "spots": found,
+        "chosen": chosen, "guesses": city.guesses(words)[:GUESSES] if words else (), "known": known,
         "OWN": OWN, "categories": [c for c in city.catalogue.categories if c.active],
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from zhongshu.store.messages import MessageFilter
 from zhongshu.web import sheets, wanted
 from zhongshu.web.api.messages import as_json, before_of, media_of, message_filter
 from zhongshu.web.api.messages import media as rows_of_media
+from zhongshu.web.forms import Sent, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page
@@ -105,10 +106,9 @@ def change_media(
 
 
 @router.post("/workshop/messages/again")
-async def again(request: Request, hub: TheHub, _: Keeper) -> Response:
+def again(hub: TheHub, _: Keeper, sent: Sent) -> Response:
     """Send the ticked messages anew."""
-    sent = await request.form()
-    ids = [str(value) for value in sent.getlist("id")]
+    ids = texts(sent, "id")
     if not all(one.isascii() and one.isdigit() and len(one) < 19 for one in ids):
         raise BadField("id", ",".join(ids)[:100], why="numbers of messages")
     with hub.db.transaction() as tx:

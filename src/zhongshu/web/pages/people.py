@@ -31,6 +31,7 @@ from zhongshu.web.api.people import (
     state_of,
     words_near,
 )
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Anybody, Needs, SignedOut, TheHub, cookie_name, cookie_token
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -40,13 +41,6 @@ router = APIRouter(include_in_schema=False)
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
 Public = Annotated[Actor | None, Depends(Anybody())]
 PAGE = 100
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 def read_token(text: str) -> bytes:
@@ -408,11 +402,6 @@ class Differ(Refused):
 
 
 # ── reading forms ────────────────────────────────────────────────────────────────────
-
-
-def text(sent: FormData, name: str) -> str:
-    value = sent.get(name)
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _number(said: str) -> int:

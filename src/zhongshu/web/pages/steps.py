@@ -186,7 +186,7 @@ async def words(
             written = replace(written, held=key)
         return _on(request, hub, Step.WORDS, written)
     except Refused as refusal:
-        return _shown(request, hub, Step.WORDS, written, refusal=refusal)
+        return await asyncio.to_thread(_shown, request, hub, Step.WORDS, written, refusal=refusal)
 
 
 @router.post("/report/contact")
@@ -221,13 +221,13 @@ async def send(request: Request, hub: TheHub, actor: Public) -> Response:
             text=begun.text or said(THE_SAME, lang), channel=taking.channel(actor),
             lon=taking.degrees("lon", begun.lon), lat=taking.degrees("lat", begun.lat),
             address=begun.address, contact=begun.contact, lang=lang, source="web",
-            category=taking.category(hub, begun.text, begun.group), key=begun.key,
-            joins=begun.joins, asset=begun.asset or None, tell=begun.tell,
+            category=await asyncio.to_thread(taking.category, hub, begun.text, begun.group),
+            key=begun.key, joins=begun.joins, asset=begun.asset or None, tell=begun.tell,
         )  # fmt: skip
         receipt = await request.app.state.reports.send(draft)
     except Refused as refusal:
         fresh = replace(begun, key=hub.random(12).hex(), joins="")
-        return _shown(request, hub, Step.CHECK, fresh, refusal=refusal)
+        return await asyncio.to_thread(_shown, request, hub, Step.CHECK, fresh, refusal=refusal)
     lost = await asyncio.to_thread(taking.keep, hub, receipt, [], begun.held)
     answer = RedirectResponse(
         f"{root(request)}/t/{receipt.code}?new=1{'&lost=1' if lost else ''}", 303
