@@ -6,7 +6,7 @@ the city; what it may do at all is the table's business (`core.cases`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -203,9 +203,14 @@ def hindered(case: Case, what: Act) -> type[Refused] | None:
 
 def parts_open(tx: Tx, case: Case) -> bool:
     """Say whether a case merged into this one has a part of another unit that is not done."""
-    return case.reports > 1 and cases.merged_with_pending(
-        tx, case.id, procedures.ProcedureKind.ASSIST
-    )
+    return case.id in with_parts_open(tx, [case])
+
+
+def with_parts_open(tx: Tx, found: Sequence[Case]) -> frozenset[CaseId]:
+    """Return of which of these cases `parts_open` is true."""
+    several = [case.id for case in found if case.reports > 1]
+    assist = procedures.ProcedureKind.ASSIST
+    return cases.merged_with_pending(tx, several, assist) if several else frozenset()
 
 
 class Cause(StrEnum):
@@ -549,8 +554,3 @@ _DO: dict[Act, _Do] = {
     Act.SPLIT: _split,
     Act.LINK: _link,
 }
-
-
-def reopened_by_reporter(tx: Tx, city: City, case_id: CaseId, *, at: datetime, reason: str) -> Case:
-    """Let the reporter reopen a closed or rejected case, saying why."""
-    return act(tx, city, case_id, Act.REOPEN, by=A_REPORTER, at=at, form=Form(reason=reason))

@@ -151,7 +151,7 @@ def _key(tx: Tx, last: Case, order: Order) -> Key:
             return Key(cases.runs_out_at(tx, last.id), last.id)
 
 
-def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act, ...]:
+def acts_for(case: Case, actor: Actor, *, parts_open: bool) -> tuple[Act, ...]:
     """Return the acts the table allows and a post of the actor's permits, here. ``parts_open``
     says that a case merged into it has a part of another unit that is not done.
     """

@@ -14,7 +14,7 @@ from zhongshu.core.values import Lang
 from zhongshu.flow import acts, browse, bulk, links, undo
 from zhongshu.flow.city import City
 from zhongshu.web.answer import answer
-from zhongshu.web.api.acts import ActIn, form_of, with_acts
+from zhongshu.web.api.acts import ActIn, act_of, form_of, with_acts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
@@ -102,17 +102,15 @@ def undo_one(number: str, actor: Reader, hub: TheHub) -> Response:
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         after = undo.undo(tx, city, actor, number, at=hub.clock())
-    return answer(with_acts(after, actor, city))
+        waits = acts.parts_open(tx, after)
+    return answer(with_acts(after, actor, city, parts_open=waits))
 
 
 def acting(
     hub: Hub, actor: Actor, act: str, numbers: Sequence[str], said: ActIn, *, pretend: bool = False
 ) -> list[bulk.Line]:
     """Do one act to these cases, or try what it would do."""
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    what = act_of(act)
     city = hub.city()
     deed = bulk.acting(city, actor, what, form_of(said, city), at=hub.clock())
     return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)

@@ -39,14 +39,14 @@ from zhongshu.store.db import Tx
 from zhongshu.web import columns, shots, wanted
 from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
-from zhongshu.web.api.acts import ActIn, done, form_of
+from zhongshu.web.api.acts import ActIn, act_of, done, form_of
 from zhongshu.web.api.replies import text_for
 from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.pages import many
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -329,10 +329,7 @@ def _add(hub: Hub, actor: Actor, number: str, step: PhotoStep, files: Files) -> 
 def _do(
     hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str], files: dict[str, Files]
 ) -> None:
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    what = act_of(act)
     city = hub.city()
     photos = [
         *shots.of_files(files["photo_before"], step=PhotoStep.BEFORE),

@@ -11,7 +11,7 @@ from zhongshu.core.access import NEEDS, Actor, Permission
 from zhongshu.core.cases import Act
 from zhongshu.core.values import Refused
 from zhongshu.web import wanted
-from zhongshu.web.api.acts import ActIn
+from zhongshu.web.api.acts import ActIn, act_of
 from zhongshu.web.api.joint import acting, undoing
 from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
@@ -49,14 +49,14 @@ def many(request: Request, hub: TheHub, actor: Reader, sent: Sent) -> Response:
         return told(request, back, undoing(hub, actor, chosen), act=UNDO, asks=(), undo=False)
     fields = {name: said for name in ActIn.model_fields if (said := text(sent, name))}
     body = ActIn.model_validate(fields)
-    act = Act(word) if word in list(ACTS) else Act.NOTE
+    act = act_of(word, ACTS)
     versions = dict(one.split("@", 1) for one in chosen if "@" in one)
     preview = None if sure else {"action": "/desk/many", "fields": {**fields, "act": act.value, "back": back}, "versions": versions}  # fmt: skip
     city = hub.city()
     return told(
-        request, back, acting(hub, actor, word, chosen, body, pretend=not sure),
+        request, back, acting(hub, actor, act, chosen, body, pretend=not sure),
         preview=preview, act=act.value, said=fields, chosen=chosen,
-        asks=() if sure else ACTS.get(act, ()),
+        asks=() if sure else ACTS[act],
         units=[u for u in city.units.values() if u.active],
         categories=[c for c in city.catalogue.categories if c.active],
         undo=sure and act in (Act.DISPATCH, Act.MERGE),
