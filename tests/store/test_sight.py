@@ -377,6 +377,25 @@ def test_with_every_check_gone_nothing_out_of_sight_is_done_tried_or_looked_at(
     assert ('"status":404' in answer.text) is walled, answer.text
 
 
+def test_a_reply_is_looked_at_on_a_case_in_sight(db: Database) -> None:
+    with db.transaction() as tx:
+        city = load(tx)
+        seen = sent(tx, city, draft("路灯不亮", lon=113.0199, lat=34.0201))
+        hidden = sent(tx, city, draft("路灯不亮", lon=113.0199, lat=34.0195))
+        tx.execute("update posts set duty = 'admin' where duty = 'viewer'")
+    said = {
+        "code": "x",
+        "title_zh": "标题",
+        "text_zh": "编号 {number}",
+        "acts": "note",
+        "preview": "1",
+    }
+    with TestClient(app_on(hub_on(db))) as client:
+        shown = client.post("/workshop/replies", data=said, headers=key_for(db, "nora")).text
+    assert f"编号 {seen.number}" in shown
+    assert hidden.number not in shown
+
+
 # ── where the hub may not make roles ─────────────────────────────────────────────────
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from zhongshu.core.access import EVERYTHING, Actor, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Filter, Order
 from zhongshu.core.replies import FOR, Blank, check
 from zhongshu.core.values import Lang, Refused
@@ -83,13 +83,14 @@ def drop(hub: TheHub, actor: Writer, code: str) -> Response:
 
 
 def _keep(hub: Hub, actor: Actor, said: dict[str, Any], *, preview: bool, lang: Lang) -> Any:
-    """Keep a reply, or return how it would read for the newest case."""
+    """Keep a reply, or return how it would read for the newest case in sight."""
     fresh = reply_of(said["code"], ReplyIn(acts=said["acts"], **{n: said[n] for n in _FIELDS}))
-    with hub.db.transaction() as tx:
-        if not preview:
+    if not preview:
+        with hub.db.transaction() as tx:
             return replies.keep(tx, fresh, by=actor.account, at=hub.clock())
-        check(fresh)
-        newest = cases.page(tx, EVERYTHING, Filter(), order=Order.NEWEST, after=None, limit=1)
+    check(fresh)
+    with hub.db.seeing(actor.sight) as tx:
+        newest = cases.page(tx, actor.sight, Filter(), order=Order.NEWEST, after=None, limit=1)
     return [(case.number, text_of(hub, case, fresh, lang)) for case in newest]
 
 
