@@ -26,7 +26,7 @@ from zhongshu.core.facts import Kind
 from zhongshu.core.mining import BEGIN
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Span, UnitId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, facts, reports, tasks, vault, wall
@@ -245,7 +245,7 @@ def test_a_case_in_hand_may_be_moved_out_of_sight_and_is_gone_afterwards(
         after = acts.act(
             tx, city, found.id, Act.LOCATE, by=ADA, at=NOW, form=Form(place=Point(113.01, 34.01))
         )
-        assert not browse._covers(north(city), after)
+        assert not north(city).shows(after)
         # The rest of the transaction goes on with it; the next one does not see it.
         acts.act(tx, city, found.id, Act.NOTE, by=ADA, at=NOW, form=Form(note="moved"))
         tx.execute("select set_config('zhongshu.hand', '', true)")

@@ -22,7 +22,6 @@ from zhongshu.core.indicators import (
 )
 from zhongshu.core.values import Name
 
-_M = Mark
 #: So many items that carry exactly these marks.
 VectorRow = tuple[int, frozenset[Mark]]
 

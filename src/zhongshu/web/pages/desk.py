@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -32,6 +33,7 @@ from zhongshu.flow import (
 )
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.bulk import through
+from zhongshu.flow.city import City
 from zhongshu.store import accounts, facts
 from zhongshu.store import cases as store
 from zhongshu.store import views as kept_views
@@ -75,11 +77,8 @@ VIEWS: tuple[tuple[str, str, Filter], ...] = (
 def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the queue, and beside it the case chosen."""
     query, city, now = dict(request.query_params), hub.city(), hub.clock()
-    chosen, did = query.pop("case", ""), query.pop("did", "")
-    key = wanted.after(query)
-    query = {k: v for k, v in query.items() if k in (*wanted.WORDS, "order") and v}
-    asked = wanted.wanted(query or {"open": "1"}, city, now=now)
-    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    chosen, key = query.pop("case", ""), wanted.after(query)
+    query, asked, order = _asked(query, city, now)
     with hub.db.seeing(actor.sight) as tx:
         listing = browse.listing(tx, actor.sight, asked, order=order, after=key, limit=PAGE)
         view = _rail(tx, hub, actor, now) | {
@@ -88,7 +87,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         }
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
         view["replies"] = _by_act(tx) if sheet else {}
-        toast = _toast(tx, hub, actor, did or chosen, now)
+        toast = _toast(city, actor, sheet, now) if sheet else None
         hint = advice.advice(tx, city, actor, sheet, now=now) if sheet else None
     with hub.db.transaction() as tx:
         also = openings.opened(tx, actor, sheet, at=now) if sheet else ()
@@ -96,7 +95,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     return page(
         request, "desk.html",
         {
-            **view, "listing": listing, "query_text": urlencode(query), "asked": query or {"open": "1"},
+            **view, "listing": listing, "query_text": urlencode(query), "asked": query or _OPEN,
             "order": order, "orders": list(Order), "channels": _channels(), "many": many.offered(actor),
             "sheet": sheet, "toast": toast, "advice": hint, "also": also, "here": here, "first": key is None,
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
@@ -108,11 +107,8 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
 def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the filtered list on one sheet of paper, with what was asked for, when and by whom."""
     city, now, lang = hub.city(), hub.clock(), language(request)
-    query = {
-        k: v for k, v in request.query_params.items() if k in (*wanted.WORDS, "order") and v
-    } or {"open": "1"}
-    asked = wanted.wanted(query, city, now=now)
-    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    query, asked, order = _asked(dict(request.query_params), city, now)
+    query = query or _OPEN
     with hub.db.seeing(actor.sight) as tx:
         listing = browse.listing(tx, actor.sight, asked, order=order, after=None, limit=PRINTED)
         count = store.count(tx, actor.sight, asked)
@@ -124,6 +120,20 @@ def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
             "about": columns.filter_words(query, city, lang),
         },
     )  # fmt: skip
+
+
+#: What the desk shows where nothing is asked for.
+_OPEN = {"open": "1"}
+
+
+def _asked(
+    query: Mapping[str, str], city: City, now: datetime
+) -> tuple[dict[str, str], Filter, Order]:
+    """Return the words of a query that ask for cases, what they mean, and the order."""
+    words = {k: v for k, v in query.items() if k in (*wanted.WORDS, "order") and v}
+    asked = wanted.wanted(words or _OPEN, city, now=now)
+    order = wanted.order(words, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    return words, asked, order
 
 
 def _of_open(asked: Filter) -> bool:
@@ -150,17 +160,14 @@ def _rail(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _toast(tx: Tx, hub: Hub, actor: Actor, number: str, now: datetime) -> dict[str, Any] | None:
+def _toast(city: City, actor: Actor, sheet: browse.Sheet, now: datetime) -> dict[str, Any] | None:
     """Return what can still be taken back of what the actor just did to a case; with the
     seconds that are left.
     """
-    if not number:
-        return None
-    found = browse.case(tx, actor.sight, number)
-    was = undo.offered(hub.city(), actor, facts.of_case(tx, found.id), at=now)
+    was = undo.offered(city, actor, sheet.facts, at=now)
     if was is None:
         return None
-    return {"case": found, "undo": was, "left": max(1.0, (was.until - now).total_seconds())}
+    return {"case": sheet.case, "undo": was, "left": max(1.0, (was.until - now).total_seconds())}
 
 
 @router.get("/desk/here")
@@ -303,7 +310,7 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
     with hub.db.seeing(actor.sight) as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=now)
         offered = _by_act(tx)
-        toast = _toast(tx, hub, actor, number, now)
+        toast = _toast(hub.city(), actor, sheet, now)
         hint = advice.advice(tx, hub.city(), actor, sheet, now=now)
     with hub.db.transaction() as tx:
         also = openings.opened(tx, actor, sheet, at=now)

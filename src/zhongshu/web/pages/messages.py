@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.messages import TO_REPORTERS, HookStyle, MessageState, usual_media
 from zhongshu.core.texts import Hearer, Medium
-from zhongshu.flow import addresses, browse, outbox
+from zhongshu.flow import addresses, outbox
 from zhongshu.store import cases
 from zhongshu.store.messages import MessageFilter
 from zhongshu.web import sheets, wanted
@@ -158,7 +158,7 @@ def one(request: Request, hub: TheHub, actor: Keeper, message: int) -> Response:
     # Read once more behind the second wall: what the reader may see of it.
     with hub.db.seeing(actor.sight) as tx:
         case = cases.get(tx, found.case_id) if found.case_id is not None else None
-    seen = found.case_id is None or (case is not None and browse.covers(actor.sight, case))
+    seen = found.case_id is None or (case is not None and actor.sight.shows(case))
     return page(
         request, "message.html",
         {"m": found, "to": log.to.get(found.id, ""), "case": case if seen else None, "seen": seen},
