@@ -384,6 +384,9 @@ def test_a_call_finds_place_category_danger_and_what_is_known_then_joins_it(desk
     assert desk.get(known.number).reports == 2
     again = desk.as_("ada").post("/desk/new", data={**said, "joins": known.number, "contact": "13800000000"})  # fmt: skip
     assert again.headers["location"] == done.headers["location"]
+    made_up = desk.as_("ada").post("/desk/new/while", data={"place": "1,x"})
+    assert made_up.status_code == 422
+    assert "none of the places that were offered" in made_up.text
     danger = desk.as_("ada").post("/desk/new/while", data={"text": "家里有煤气味"}).text
     assert danger.index("119") < 400
 

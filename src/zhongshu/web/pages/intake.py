@@ -14,15 +14,13 @@ from starlette.datastructures import FormData
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.catalogue import danger_in
 from zhongshu.core.intake import OWN, Channel, Draft, read, typed_code
-from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
 from zhongshu.flow import browse, same, spots
-from zhongshu.store import assets
 from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
 Agent = Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))]
@@ -68,7 +66,7 @@ def receipt(request: Request, hub: TheHub, actor: Agent, code: str) -> Response:
         found = browse.progress(tx, typed_code(code)[:20])
     case = found.current
     city = hub.city()
-    seen = actor.sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
+    seen = actor.sight.shows(case)
     return page(
         request, "intake_receipt.html",
         {
@@ -99,7 +97,7 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     city, words = hub.city(), said["text"]
     with hub.db.seeing(actor.sight) as tx:
         found = spots.places(tx, city, actor.sight, said["where"])
-        place = _point(tx, said["place"])
+        place = spots.meant(tx, city, said["place"]).place
     chosen = said["place"] if any(s.key == said["place"] for s in found) else ""
     known: list[Any] = []
     if place is not None and city.where(place) is not None:
@@ -107,11 +105,7 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
             matches = same.known_here(
                 tx, city, place, at=hub.clock(), text=words, code=said["category"], most=KNOWN
             )
-        sight = actor.sight
-        known = [
-            m for m in matches
-            if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
-        ]  # fmt: skip
+        known = [m for m in matches if actor.sight.shows(m.case)]
     return {
         "said": said, "danger": danger_in(words) if words else None, "spots": found,
         "chosen": chosen, "guesses": city.guesses(words)[:GUESSES] if words else (), "known": known,
@@ -119,34 +113,19 @@ def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _point(tx: Any, key: str) -> Point | None:
-    """Return the point of a chosen place; None where it has none."""
-    if key.startswith("asset:"):
-        found = assets.get(tx, key.removeprefix("asset:"))
-        return found.place if found else None
-    if not key or key.startswith("area:"):
-        return None
-    lon, _, lat = key.partition(",")
-    try:
-        return Point(float(lon), float(lat))
-    except ValueError:
-        raise BadField("place", key, why="one of the places offered") from None
-
-
 def _draft(hub: Hub, said: Mapping[str, str]) -> Draft:
     """Return the report a call makes."""
+    city = hub.city()
     with hub.db.reading() as tx:
-        place = _point(tx, said["place"])
-    key, address = said["place"], said["where"].strip()
-    if key.startswith("area:"):
-        area = hub.city().tree.named(key.removeprefix("area:"))
-        address = f"{area.name.zh} {address}" if area and area.name.zh not in address else address
+        spot = spots.meant(tx, city, said["place"])
+    area, address = spot.area, said["where"]
+    if area is not None and area.name.zh not in address:
+        address = f"{area.name.zh} {address}"
     draft = Draft(
         text=said["text"], channel=Channel.HOTLINE, source="desk", address=address,
-        lon=place.lon if place else None, lat=place.lat if place else None,
+        lon=spot.place.lon if spot.place else None, lat=spot.place.lat if spot.place else None,
         category=said["category"] or None, contact=said["contact"], key=said["token"] or None,
-        joins=said["joins"],
-        asset=key.removeprefix("asset:") if key.startswith("asset:") else None,
+        joins=said["joins"], asset=spot.asset,
     )  # fmt: skip
     read(draft, now=hub.clock())
     return draft
