@@ -1,15 +1,20 @@
-"""What a form sent, read before the endpoint runs.
+"""What a form sent: its fields as text, numbers, days and a file.
 
-Only reading it has to wait in the event loop: the endpoint itself is a plain function, runs in a
-thread, and may ask the database.
+Only reading it waits in the event loop, before the endpoint runs: that one is a plain function
+in a thread, and may ask the database.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
+
+from zhongshu.core.access import NotFound
+from zhongshu.core.values import Refused
+from zhongshu.web.problems import BadField
 
 
 async def _sent(request: Request) -> FormData:
@@ -19,8 +24,13 @@ async def _sent(request: Request) -> FormData:
 Sent = Annotated[FormData, Depends(_sent)]
 
 
+class NoFile(Refused):
+    message = "No file was chosen."
+    remedy = "Choose a file of one of the kinds that the form names."
+
+
 def text(sent: FormData, name: str) -> str:
-    """Return what was typed into a field, trimmed; empty of a file or where nothing was."""
+    """Return what a field says, without the blanks around it; a file says nothing."""
     value = sent.get(name)
     return value.strip() if isinstance(value, str) else ""
 
@@ -30,9 +40,32 @@ def texts(sent: FormData, name: str) -> list[str]:
     return [value for value in sent.getlist(name) if isinstance(value, str)]
 
 
-def file(sent: FormData, name: str) -> tuple[str, bytes] | None:
-    """Return the name and the content of the file that was chosen; None where none was."""
-    value = sent.get(name)
-    if not isinstance(value, UploadFile) or not value.filename:
-        return None
-    return value.filename, value.file.read()
+def number(said: str, field: str = "number") -> int:
+    """Return the number that something is known by; what is none, is not there."""
+    if not (said.isascii() and said.isdigit()) or len(said) > 15:
+        raise NotFound(field, said)
+    return int(said)
+
+
+def day(field: str, said: str) -> date:
+    """Return a day a form says."""
+    try:
+        return date.fromisoformat(said)
+    except ValueError:
+        raise BadField(field, said, why="write a day such as 2027-01-01") from None
+
+
+def degrees(field: str, said: str) -> float | None:
+    """Return the degrees a form says; None where it says nothing."""
+    try:
+        return float(said) if said.strip() else None
+    except ValueError:
+        raise BadField(field, said, why="degrees, such as 113.62") from None
+
+
+def file(sent: FormData, name: str = "file") -> tuple[str, bytes]:
+    """Return the name and the bytes of the file that was chosen."""
+    chosen = sent.get(name)
+    if not isinstance(chosen, UploadFile) or not chosen.filename:
+        raise NoFile(name)
+    return chosen.filename, chosen.file.read()

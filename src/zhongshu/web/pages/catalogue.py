@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -34,11 +34,11 @@ from zhongshu.link import sheets
 from zhongshu.store import accounts, cases, city_facts
 from zhongshu.store.db import Tx
 from zhongshu.web.api.catalogue import brought, hand
-from zhongshu.web.forms import Sent, file, text
+from zhongshu.web.forms import Sent, day, file, number, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, said
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 from zhongshu.web.wordbook import WORDS
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/catalogue")
@@ -56,11 +56,11 @@ def catalogue(request: Request, hub: TheHub, actor: Reader, version: str = "") -
     """List the categories of a version (the one in force where none is named)."""
     query = dict(request.query_params)
     with hub.db.seeing(actor.sight) as tx:
-        number = _number(version) if version else hub.city().catalogue.version
-        if not number:
+        chosen = number(version, "version") if version else hub.city().catalogue.version
+        if not chosen:
             return page(request, "catalogue.html", _nothing(query))
-        listed = flow.one(tx, number, today=hand(hub, actor).today)
-        found = flow.content(tx, number)
+        listed = flow.one(tx, chosen, today=hand(hub, actor).today)
+        found = flow.content(tx, chosen)
         open_ = cases.count_by(tx, "category", actor.sight, Filter(open_only=True))
         waiting = [x for x in flow.listing(tx, today=hand(hub, actor).today) if x.state in (VersionState.DRAFT, VersionState.SCHEDULED)]  # fmt: skip
     shown = [c for c in found.categories if _wanted(c, query)]
@@ -110,8 +110,11 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
     """List the versions, and what was changed by whom."""
     with hub.db.transaction() as tx:
         found = flow.listing(tx, today=hand(hub, actor).today)
-        facts = city_facts.listing(
-            tx, kind="catalogue:", before=_number(before) if before else None, limit=HISTORY + 1
+        facts = city_facts.browse(
+            tx,
+            kind="catalogue:",
+            before=number(before, "version") if before else None,
+            limit=HISTORY + 1,
         )
         names = accounts.names(tx, sorted({f.account for f in facts if f.account is not None}))
     return page(
@@ -127,10 +130,10 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
 @router.post("/drafts")
 def copy(hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Begin a draft with all that stands in a version."""
-    source, name = _number(text(sent, "source")), text(sent, "name")[:200]
+    source, name = number(text(sent, "source"), "version"), text(sent, "name")[:200]
     with hub.db.transaction() as tx:
-        number = flow.copy(tx, hand(hub, actor), source, name)
-    return _to(number)
+        made = flow.copy(tx, hand(hub, actor), source, name)
+    return _to(made)
 
 
 @router.get("/upload")
@@ -141,11 +144,9 @@ def upload_form(request: Request, _: Writer) -> Response:
 @router.post("/upload")
 def upload(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file, and show the account of its rows."""
-    chosen, columns, lang = file(sent, "file"), text(sent, "columns"), language(request)
+    columns, lang = text(sent, "columns"), language(request)
     try:
-        if chosen is None:
-            raise BadField("file", "", why=said("no file was chosen", lang))
-        account = brought(hub, actor, *chosen, text(sent, "name"), columns)
+        account = brought(hub, actor, *file(sent), text(sent, "name"), columns)
     except Refused as refusal:
         view = {"account": None, "problem": problem(refusal, lang), "columns": columns, "rejects": ()}  # fmt: skip
         return page(request, "catalogue_upload.html", view, status=refusal.status)
@@ -159,7 +160,7 @@ def rejects(request: Request, hub: TheHub, _: Reader, version: int) -> Response:
     """Return the rows of a version's file that were refused, with their reasons."""
     lang = language(request)
     with hub.db.transaction() as tx:
-        facts = city_facts.listing(tx, kind=CatalogueFact.IMPORTED, limit=1000)
+        facts = city_facts.browse(tx, kind=CatalogueFact.IMPORTED, limit=1000)
     found = next((f for f in facts if f.says.get("version") == version), None)
     if found is None:
         raise NotFound("version", version)
@@ -195,9 +196,9 @@ def difference(request: Request, hub: TheHub, actor: Reader, version: int) -> Re
 @router.post("/{version}/in-force")
 def enact(hub: TheHub, actor: Writer, version: int, sent: Sent) -> Response:
     """Let a version be in force from the day chosen."""
-    day = _day(text(sent, "valid_from"))
+    begins = day("valid_from", text(sent, "valid_from"))
     with hub.db.transaction() as tx:
-        flow.enact(tx, hand(hub, actor), version, day)
+        flow.enact(tx, hand(hub, actor), version, begins)
     hub.look_again()
     return RedirectResponse("/workshop/catalogue/versions", 303)
 
@@ -381,19 +382,6 @@ def _can(listed: flow.Listed, actor: Actor) -> dict[str, Any]:
 def _days(hub: Hub, actor: Actor) -> dict[str, str]:
     today = hand(hub, actor).today
     return {"today": today.isoformat(), "tomorrow": (today + timedelta(days=1)).isoformat()}
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise NotFound("version", text)
-    return int(text)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadField("valid_from", text, why="write a day such as 2027-01-01") from None
 
 
 def _to(version: int, code: str = "") -> Response:

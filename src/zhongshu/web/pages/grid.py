@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
@@ -22,19 +21,16 @@ from zhongshu.web import sheets
 from zhongshu.web.api.grid import (
     EditIn,
     Pair,
-    brought,
     edited,
     opened,
     turn_said,
     wanted_turns,
 )
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
-from zhongshu.web.forms import Sent, file, text
+from zhongshu.web.forms import Sent, day, file, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.rules import writes
 from zhongshu.web.plan import plan
 from zhongshu.web.problems import BadField, problem
 
@@ -96,10 +92,7 @@ def bring(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file; nothing is in force before a day is set."""
     typed = {n: text(sent, n) for n in ("title", "kind", "crs", "epsg", "code", "name_zh", "name_en", "parent", "whole")}  # fmt: skip
     try:
-        chosen = file(sent, "file")
-        if chosen is None:
-            raise NoFile("file")
-        number = _brought(hub, actor, *chosen, typed)
+        number = _brought(hub, actor, *file(sent), typed)
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -121,15 +114,10 @@ def _brought(hub: Hub, actor: Actor, name: str, data: bytes, typed: Mapping[str,
     if not crs:
         raise NoDatum("crs")
     with hub.db.transaction() as tx:
-        return brought(
+        return flow.brought(
             tx, hub.city(), hand_of(hub, actor), features, title=typed["title"] or name,
             kind=typed["kind"], crs=crs, whole=bool(typed["whole"]), columns=Columns(**chosen),
         )  # fmt: skip
-
-
-class NoFile(Refused):
-    message = "No file was chosen."
-    remedy = "Choose a GeoJSON file, a GeoPackage or a zipped Shapefile."
 
 
 class NoCode(Refused):
@@ -248,7 +236,7 @@ def act(request: Request, hub: TheHub, actor: Writer, version: int, what: str, s
                 case "set":
                     seen = text(sent, "seen")
                     flow.enact(
-                        tx, hub.city(), hand, version, _day(text(sent, "day")),
+                        tx, hub.city(), hand, version, day("day", text(sent, "day")),
                         seen=int(seen) if seen.isdigit() else None,
                     )  # fmt: skip
                 case "withdraw":
@@ -271,13 +259,6 @@ def act(request: Request, hub: TheHub, actor: Writer, version: int, what: str, s
 
 def _to(version: int, more: str = "") -> Response:
     return RedirectResponse(f"/workshop/grid/{version}{more}", 303)
-
-
-def _day(said: str) -> date:
-    try:
-        return date.fromisoformat(said)
-    except ValueError:
-        raise BadField("day", said, why="write a day such as 2027-01-01") from None
 
 
 def _line(field: str, said: str) -> list[Pair]:

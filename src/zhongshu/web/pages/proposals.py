@@ -20,9 +20,10 @@ from zhongshu.store import proposals as store
 from zhongshu.store.db import Tx
 from zhongshu.store.proposals import Kept
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after, among, case_json, decides, join_kind
+from zhongshu.web.api.proposals import after, among, case_json, join_kind
 from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, writes
 from zhongshu.web.look import language, page
 from zhongshu.web.pages.rules import (
     Exporter,
@@ -31,7 +32,6 @@ from zhongshu.web.pages.rules import (
     day_of,
     number,
     subject_of,
-    writes,
 )
 from zhongshu.web.problems import problem
 

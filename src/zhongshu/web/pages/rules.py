@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
@@ -26,12 +26,12 @@ from zhongshu.core.proposals import (
 from zhongshu.core.values import Refused
 from zhongshu.flow import proposals, same, whatif
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, city_facts, pasts
+from zhongshu.store import pasts
 from zhongshu.store import proposals as store
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after, decides
-from zhongshu.web.forms import Sent, text, texts
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import BadField, problem
@@ -42,11 +42,6 @@ Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
 Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 PAGE = 100
 WHICH = ("", "never", "auto", "idle", "timed", "owner")
-
-
-def writes(actor: Actor) -> bool:
-    """Say whether an actor may change the rules of the whole city."""
-    return actor.acting(Permission.CITY_WRITE, area_code=None, unit=None) is not None
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────
@@ -207,27 +202,10 @@ def calendar(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 
 @router.get("/history")
-def history(request: Request, hub: TheHub, actor: Reader) -> Response:
-    """Show what was changed of the city's own data, by whom, when and why."""
-    before, city, lang = after(request.query_params), hub.city(), language(request)
-    with hub.db.transaction() as tx:
-        found = city_facts.listing(tx, before=before or None, limit=51)
-        names = accounts.names(tx, sorted({f.account for f in found if f.account is not None}))
-    told = {
-        fact.id: [
-            rulewords.told(Change.read(change), city, lang)
-            for change in fact.says.get("changes", ())
-            if isinstance(change, dict) and "subject" in change
-        ]
-        for fact in found[:50]
-    }
-    return page(
-        request, "rules_history.html",
-        {
-            "facts": found[:50], "names": names, "told": told, "writes": writes(actor),
-            "next": found[49].id if len(found) > 50 else None,
-        },
-    )  # fmt: skip
+def history(request: Request, _: Reader) -> Response:
+    """Lead to the one list of changes."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/workshop/history{query}", 303)
 
 
 # ── changing, into a draft ───────────────────────────────────────────────────────────
@@ -366,13 +344,13 @@ def _day(sent: FormData) -> dict[str, Any] | None:
 def _same(sent: FormData) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in BOUNDS:
-        typed = text(sent, part)
-        if not typed:
+        written = text(sent, part)
+        if not written:
             continue
         try:
-            found[part] = float(typed)
+            found[part] = float(written)
         except ValueError:
-            raise BadField(part, typed, why="a number") from None
+            raise BadField(part, written, why="a number") from None
     return {**found, "joins": text(sent, "joins") != "no"}
 
 
@@ -387,7 +365,7 @@ _READ: Mapping[Subject, Any] = {
 
 
 def _many(sent: FormData, name: str) -> list[str]:
-    return [one for one in texts(sent, name) if one]
+    return [str(one) for one in cast("Sequence[object]", sent.getlist(name)) if str(one)]
 
 
 def subject_of(text: str) -> Subject:

@@ -11,13 +11,11 @@ from zhongshu.core.access import Actor, Permission
 from zhongshu.core.values import Refused
 from zhongshu.flow import start as flow
 from zhongshu.link import holidays, sheets
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
 from zhongshu.web.forms import Sent, file, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.grid import NoFile
 from zhongshu.web.problems import BadField, problem
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/start")
@@ -90,10 +88,7 @@ def days(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
 def units(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Bring in units from a table, and name every row that is refused."""
     try:
-        chosen = file(sent, "file")
-        if chosen is None:
-            raise NoFile("file")
-        told = _units(hub, actor, *chosen)
+        told = _units(hub, actor, *file(sent))
     except Refused as refusal:
         return _start(request, hub, actor, refusal=refusal)
     hub.look_again()
