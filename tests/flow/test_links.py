@@ -12,13 +12,13 @@ from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
 from tests.flow.test_intake import folded, sent, through
 from tests.web.hub import app_on, hub_on, key_for
-from zhongshu.core.access import EVERYTHING
+from zhongshu.core.access import EVERYTHING, Actor, Duty, Holding
 from zhongshu.core.cases import Act, Case, Filter, Outcome, Stage
 from zhongshu.core.cases.clocks import ClockKind, ClockState, by_kind
 from zhongshu.core.facts import By
 from zhongshu.core.procedures import Move, ProcedureKind
-from zhongshu.core.values import AccountId
-from zhongshu.flow import acts, browse, links, proceedings
+from zhongshu.core.values import AccountId, PostId
+from zhongshu.flow import acts, browse, field, links, proceedings
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City
 from zhongshu.flow.climbing import climb
@@ -231,6 +231,13 @@ def finish(tx: Tx, city: City, case: Case) -> None:
     proceedings.take(tx, city, locked, part.id, Move.FINISH, by=CHENG, at=NOW, said={"result": "x"})
 
 
+def offered_outside(tx: Tx, city: City, actor: Actor, case: Case) -> set[Act]:
+    """What the field app offers of a check, in its list and on the spot alike."""
+    (listed,) = [e for e in field.tasks(tx, actor)[0] if e.case.id == case.id]
+    assert field.spot(tx, city, actor, case.number).errand.acts == listed.acts
+    return set(listed.acts) & {Act.PASS, Act.FAIL}
+
+
 def test_merged_into_another_the_parts_still_have_to_be_done(
     tx: Tx, city: City, manhole: Case
 ) -> None:
@@ -239,7 +246,13 @@ def test_merged_into_another_the_parts_still_have_to_be_done(
     other = through(tx, city, other, (Act.HANDLE, HANA, Form(outcome=Outcome.SOLVED)))
     with pytest.raises(acts.PartsOpen), tx.transaction():
         through(tx, city, other, (Act.PASS, CHENG, Form()))
+    checker = Actor(
+        account=AccountId(5), login="c", name="c",
+        holdings=(Holding(post=PostId(5), duty=Duty.CHECKER),),
+    )  # fmt: skip
+    assert offered_outside(tx, city, checker, other) == {Act.FAIL}
     finish(tx, city, manhole)
+    assert offered_outside(tx, city, checker, other) == {Act.PASS, Act.FAIL}
     done = through(tx, city, other, (Act.PASS, CHENG, Form()), (Act.CLOSE, ADA, Form()))
     assert done.stage is Stage.CLOSED
 

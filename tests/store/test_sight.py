@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -25,7 +26,7 @@ from zhongshu.core.facts import Kind
 from zhongshu.core.mining import BEGIN
 from zhongshu.core.place import Point
 from zhongshu.core.values import CaseId, Span, UnitId
-from zhongshu.flow import acts, browse
+from zhongshu.flow import acts
 from zhongshu.flow.acts import Form
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, facts, reports, tasks, vault, wall
@@ -244,7 +245,7 @@ def test_a_case_in_hand_may_be_moved_out_of_sight_and_is_gone_afterwards(
         after = acts.act(
             tx, city, found.id, Act.LOCATE, by=ADA, at=NOW, form=Form(place=Point(113.01, 34.01))
         )
-        assert not browse._covers(north(city), after)
+        assert not north(city).shows(after)
         # The rest of the transaction goes on with it; the next one does not see it.
         acts.act(tx, city, found.id, Act.NOTE, by=ADA, at=NOW, form=Form(note="moved"))
         tx.execute("select set_config('zhongshu.hand', '', true)")
@@ -349,6 +350,50 @@ def test_with_every_check_of_the_program_gone_no_page_shows_more(
     else:
         assert len(leaks) >= 8
         assert counted == 2
+
+
+@pytest.mark.parametrize("walled", [True, False])
+@pytest.mark.parametrize(
+    ("duty", "path", "said"),
+    [
+        ("acceptor", "/api/v1/acts/note", {"note": "n", "preview": True}),
+        ("acceptor", "/api/v1/acts/note", {"note": "n"}),
+        ("admin", "/api/v1/texts/preview", {"place": "staff", "medium": "email", "lang": "zh", "body": "{number}", "subject": "s"}),
+    ],
+)  # fmt: skip
+def test_with_every_check_gone_nothing_out_of_sight_is_done_tried_or_looked_at(
+    db: Database, monkeypatch: pytest.MonkeyPatch, duty: str, path: str, said: dict[str, Any],
+    walled: bool,
+) -> None:  # fmt: skip
+    with db.transaction() as tx:
+        hidden = sent(tx, load(tx), draft("路灯不亮", lon=113.0199, lat=34.0195))
+        tx.execute("update posts set duty = %s where duty = 'viewer'", (duty,))
+    headers = {**key_for(db, "nora"), "accept": "application/json"}
+    monkeypatch.setattr(Sight, "covers", lambda *_, **__: True)
+    monkeypatch.setattr(cases, "_covered", lambda *_: None)
+    with Database(db.conninfo, walled=walled) as there, TestClient(app_on(hub_on(there))) as client:  # fmt: skip
+        which = {"case": hidden.number} if "texts" in path else {"cases": [hidden.number]}
+        answer = client.post(path, json={**said, **which}, headers=headers)
+    assert ('"status":404' in answer.text) is walled, answer.text
+
+
+def test_a_reply_is_looked_at_on_a_case_in_sight(db: Database) -> None:
+    with db.transaction() as tx:
+        city = load(tx)
+        seen = sent(tx, city, draft("路灯不亮", lon=113.0199, lat=34.0201))
+        hidden = sent(tx, city, draft("路灯不亮", lon=113.0199, lat=34.0195))
+        tx.execute("update posts set duty = 'admin' where duty = 'viewer'")
+    said = {
+        "code": "x",
+        "title_zh": "标题",
+        "text_zh": "编号 {number}",
+        "acts": "note",
+        "preview": "1",
+    }
+    with TestClient(app_on(hub_on(db))) as client:
+        shown = client.post("/workshop/replies", data=said, headers=key_for(db, "nora")).text
+    assert f"编号 {seen.number}" in shown
+    assert hidden.number not in shown
 
 
 # ── where the hub may not make roles ─────────────────────────────────────────────────

@@ -262,7 +262,11 @@ def test_many_rows_are_shown_first_then_done_each_with_its_line_and_taken_back(d
     assert 'href="//evil"' not in undone.text
     assert desk.get(lamp.number).stage is Stage.FILED
     assert desk.as_("ding").post("/desk/many", data={"act": "dispatch"}).status_code == 422
-    assert desk.as_("ding").post("/desk/many", data={**form, "act": "egg"}).status_code == 422
+    # What is no act, or none for many, is refused by name; nothing is previewed as a note.
+    for word in ("egg", "handle", ""):
+        refused = desk.as_("ding").post("/desk/many", data={**form, "act": word})
+        assert refused.status_code == 422
+        assert "one of: dispatch, file, merge, reject, accept, close, note" in refused.text
 
 
 def test_a_refusal_without_its_reason_is_asked_for_and_the_interface_previews_too(
@@ -380,6 +384,9 @@ def test_a_call_finds_place_category_danger_and_what_is_known_then_joins_it(desk
     assert desk.get(known.number).reports == 2
     again = desk.as_("ada").post("/desk/new", data={**said, "joins": known.number, "contact": "13800000000"})  # fmt: skip
     assert again.headers["location"] == done.headers["location"]
+    made_up = desk.as_("ada").post("/desk/new/while", data={"place": "1,x"})
+    assert made_up.status_code == 422
+    assert "none of the places that were offered" in made_up.text
     danger = desk.as_("ada").post("/desk/new/while", data={"text": "家里有煤气味"}).text
     assert danger.index("119") < 400
 

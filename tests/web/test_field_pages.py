@@ -83,11 +83,16 @@ def test_more_tasks_ask_no_more_questions_of_the_database(
         for n in range(4):
             dispatched(client, db, wei, lat=34.0205 + n * 0.0018, lon=113.001 + len(counts) * 0.002)
         client.get("/m", headers=hana)
-        with monkeypatch.context() as patched:
-            patched.setattr(psycopg.Cursor, "execute", counting)
-            asked.clear()
-            assert client.get("/m", headers=hana).text.count("data-number=") == 4 * len(counts) + 4
-            counts.append(len(asked))
+        # The stream and the tally ask in the background: of three times the fewest is the page's.
+        times: list[int] = []
+        for _ in range(3):
+            with monkeypatch.context() as patched:
+                patched.setattr(psycopg.Cursor, "execute", counting)
+                asked.clear()
+                shown = client.get("/m", headers=hana).text
+            assert shown.count("data-number=") == 4 * len(counts) + 4
+            times.append(len(asked))
+        counts.append(min(times))
     assert counts[0] == counts[1] > 0
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
-from zhongshu.core.cases.lifecycle import Act
+from zhongshu.core.cases.lifecycle import Act, Case
 from zhongshu.core.values import AccountId, Lang, PostId, Refused, Span, UnitId
 
 
@@ -138,6 +138,10 @@ class Sight:
             or (unit is not None and unit in self.units)
             or not self.units.isdisjoint(involved)
         )
+
+    def shows(self, case: Case) -> bool:
+        """Say whether a case may be seen."""
+        return self.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
 
 
 EVERYTHING = Sight(everything=True)

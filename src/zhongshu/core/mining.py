@@ -57,11 +57,6 @@ class Picture:
         kept = tuple(e for e in self.edges if e.cases >= share * self.cases)
         return Picture(cases=self.cases, edges=kept, variants=self.variants)
 
-    @property
-    def activities(self) -> tuple[str, ...]:
-        """Every step of the picture, in the order of its rows from top to bottom."""
-        return tuple(name for row in layers(self.edges) for name in row)
-
 
 def picture(events: Iterable[tuple[str, str, float]], *, top: int = 20) -> Picture:
     """Return the picture of events ``(case, activity, seconds)``; equal times keep their order.

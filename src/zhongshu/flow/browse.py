@@ -95,7 +95,7 @@ def case(tx: Tx, sight: Sight, number: str, *, lock: bool = False) -> Case:
     With ``lock`` other writers are kept out until the transaction ends.
     """
     found = (cases.lock if lock else cases.get)(tx, number_id(number))
-    if found is None or found.number != number or not _covers(sight, found):
+    if found is None or found.number != number or not sight.shows(found):
         raise NotFound("case", number)
     return found
 
@@ -108,25 +108,16 @@ def free(tx: Tx, sight: Sight, numbers: Sequence[str]) -> dict[str, Case]:
     return {
         case.number: case
         for case in cases.lock_free(tx, wanted)
-        if _covers(sight, case) and not case.leads and case.linked_to is None
+        if sight.shows(case) and not case.leads and case.linked_to is None
     }
 
 
 def seen(tx: Tx, sight: Sight, identity: CaseId) -> Case:
     """Return a case by its identity, under the same rule."""
     found = cases.get(tx, identity)
-    if found is None or not _covers(sight, found):
+    if found is None or not sight.shows(found):
         raise NotFound("case", identity)
     return found
-
-
-def covers(sight: Sight, case: Case) -> bool:
-    """Say whether a case is in sight."""
-    return _covers(sight, case)
-
-
-def _covers(sight: Sight, case: Case) -> bool:
-    return sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
 
 
 def listing(
@@ -150,7 +141,7 @@ def _key(tx: Tx, last: Case, order: Order) -> Key:
             return Key(cases.runs_out_at(tx, last.id), last.id)
 
 
-def acts_for(case: Case, actor: Actor, *, parts_open: bool = False) -> tuple[Act, ...]:
+def acts_for(case: Case, actor: Actor, *, parts_open: bool) -> tuple[Act, ...]:
     """Return the acts the table allows and a post of the actor's permits, here. ``parts_open``
     says that a case merged into it has a part of another unit that is not done.
     """
@@ -217,10 +208,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
 def _lead(tx: Tx, found: Case, sight: Sight) -> Case | None:
     """Return the case whose clock this one shares, where it is in sight."""
     lead = None if found.linked_to is None else cases.get(tx, found.linked_to)
-    covered = lead is not None and sight.covers(
-        area_code=lead.area_code, unit=lead.unit, involved=lead.involved
-    )
-    return lead if covered else None
+    return lead if lead is not None and sight.shows(lead) else None
 
 
 def around(
@@ -234,7 +222,7 @@ def around(
         for case in found
         if case.lon is not None and case.lat is not None
         and (far := metres(place, Point(case.lon, case.lat))) <= within_m
-        and _covers(sight, case)
+        and sight.shows(case)
     ][:50]  # fmt: skip
 
 
@@ -293,16 +281,15 @@ def progress(tx: Tx, code: str) -> Progress:
     assert own is not None
     survivor = cases.get(tx, own.merged_into) if own.merged_into is not None else None
     both = [own.id] if survivor is None else [own.id, survivor.id]
-    stories = facts.of_cases(tx, both)
-    steps = sorted(
-        (
-            f
-            for story in stories.values()
-            for f in story
-            if f.kind in STEPS - {Kind.SPLIT} and f.seq not in undone(story)
-        ),
-        key=lambda f: (f.at, f.case, f.seq),
-    )
+    told = STEPS - {Kind.SPLIT}
+    steps = [
+        fact
+        for story in facts.of_cases(tx, both).values()
+        for gone in (undone(story),)
+        for fact in story
+        if fact.kind in told and fact.seq not in gone
+    ]
+    steps.sort(key=lambda f: (f.at, f.case, f.seq))
     photos = vault.photos_of(tx, both[-1])
     return Progress(
         code=code, case=own, survivor=survivor, facts=steps, voice=voice,

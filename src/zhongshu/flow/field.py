@@ -15,6 +15,7 @@ from zhongshu.core.facts import Fact
 from zhongshu.core.procedures import Move, Procedure, ProcedureKind
 from zhongshu.core.values import CaseId
 from zhongshu.flow import browse, evidence, proceedings
+from zhongshu.flow.acts import parts_open, with_parts_open
 from zhongshu.flow.city import City
 from zhongshu.store import cases, facts, procedures, reports, vault
 from zhongshu.store.db import Tx
@@ -93,7 +94,9 @@ def spot(tx: Tx, city: City, actor: Actor, number: str) -> Spot:
     """Return a case in sight with everything that is taken along to its place."""
     case = browse.case(tx, actor.sight, number)
     return Spot(
-        errand=errand(case, actor, procedures.open_on(tx, [case.id])),
+        errand=errand(
+            case, actor, procedures.open_on(tx, [case.id]), parts_open=parts_open(tx, case)
+        ),
         voices=reports.of_case(tx, case.id, limit=20),
         photos=vault.photos_of(tx, case.id),
         facts=facts.of_case(tx, case.id),
@@ -118,14 +121,16 @@ def tasks(tx: Tx, actor: Actor) -> tuple[Sequence[Errand], bool]:
         found.update(dict.fromkeys(case.id for case in page))
     cases_found = cases.some(tx, list(found))
     asked = procedures.open_on(tx, [c.id for c in cases_found if c.pending])
-    errands = [e for e in (errand(c, actor, asked) for c in cases_found) if e.is_task]
+    waits = with_parts_open(tx, cases_found)
+    each = (errand(c, actor, asked, parts_open=c.id in waits) for c in cases_found)
+    errands = [one for one in each if one.is_task]
     errands.sort(key=_expires)
     return errands[:MOST], whole and len(errands) <= MOST
 
 
-def errand(case: Case, actor: Actor, asked: Iterable[Procedure]) -> Errand:
+def errand(case: Case, actor: Actor, asked: Iterable[Procedure], *, parts_open: bool) -> Errand:
     """Return what the actor may do to a case on the spot; it has to come with its clocks."""
-    acts = _on_the_spot(case, actor)
+    acts = _on_the_spot(case, actor, parts_open=parts_open)
     steps = tuple(
         Step(procedure=one, moves=moves)
         for one in asked
@@ -136,25 +141,28 @@ def errand(case: Case, actor: Actor, asked: Iterable[Procedure]) -> Errand:
     return Errand(
         case=case,
         acts=acts,
-        then={act: then for act in acts if (then := _then(case, act, actor))},
+        then={
+            act: then for act in acts if (then := _then(case, act, actor, parts_open=parts_open))
+        },
         steps=steps,
         since=since,
         due_at=due_at,
     )
 
 
-def _on_the_spot(case: Case, actor: Actor) -> tuple[Act, ...]:
-    may = browse.acts_for(case, actor)
+def _on_the_spot(case: Case, actor: Actor, *, parts_open: bool) -> tuple[Act, ...]:
+    may = browse.acts_for(case, actor, parts_open=parts_open)
     return tuple(act for act in ON_THE_SPOT if act in may)
 
 
-def _then(case: Case, act: Act, actor: Actor) -> tuple[Act, ...]:
+def _then(case: Case, act: Act, actor: Actor, *, parts_open: bool) -> tuple[Act, ...]:
     """Return the acts that come into reach by one, as the table says."""
     stage = TRANSITIONS.get((case.stage, act))
     if stage is None or stage is case.stage:
         return ()
     hand = actor.account if act is Act.HANDLE else case.handled_by
-    after = _on_the_spot(replace(case, stage=stage, handled_by=hand), actor)
+    shown = replace(case, stage=stage, handled_by=hand)
+    after = _on_the_spot(shown, actor, parts_open=parts_open)
     return tuple(each for each in after if each in _A_TASK)
 
 

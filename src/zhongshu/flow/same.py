@@ -126,8 +126,7 @@ def similar(tx: Tx, city: City, found: Case, sight: Sight) -> Sequence[Similar]:
     return [
         _explained(tx, city, m, found, here)
         for m in seen
-        if m.case.id != found.id
-        and sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
+        if m.case.id != found.id and sight.shows(m.case)
     ][:TO_DESK]  # fmt: skip
 
 

@@ -47,13 +47,12 @@ def begin(
     tx: Tx, name: Name, *, zone: str, catalogue: Catalogue, days: Mapping[date, tuple[str, str]]
 ) -> None:
     """Name the city; give it levels, catalogue and calendar where it has none."""
-    said: dict[str, Any] = store.setting(tx, "city") or {}
-    store.set_setting(tx, "city", {**said, "name_zh": name.zh, "name_en": name.en, "zone": zone})
+    named = {"name_zh": name.zh, "name_en": name.en, "zone": zone}
+    store.change(tx, lambda said: said.update(named))
     store.add_levels(tx, LEVELS)
     if not catalogues.terms(tx):
         catalogues.add(tx, catalogue)
     store.add_calendar_days(tx, days)
-    store.changed(tx)
 
 
 def add_areas(tx: Tx, reading: Reading) -> Told:
@@ -170,11 +169,12 @@ def choose(tx: Tx, name: str, text: str) -> None:
         value = read(text.strip())
     except ValueError:
         raise BadSetting(name, text, choices=meaning) from None
-    said: dict[str, Any] = store.setting(tx, "city") or {}
     group, _, within = name.partition(".")
-    chosen = {**said.get(group, {}), within: value} if within else value
-    store.set_setting(tx, "city", {**said, group: chosen})
-    store.changed(tx)
+
+    def change(said: dict[str, Any]) -> None:
+        said[group] = {**said.get(group, {}), within: value} if within else value
+
+    store.change(tx, change)
 
 
 def all_cases(db: Database, city: City) -> Iterator[dict[str, Any]]:

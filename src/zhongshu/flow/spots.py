@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import Filter, Order
-from zhongshu.core.values import Name
+from zhongshu.core.grid import Area
+from zhongshu.core.place import Point
+from zhongshu.core.values import Name, Refused
 from zhongshu.flow.city import City
 from zhongshu.store import assets, cases
 from zhongshu.store.db import Tx
@@ -33,6 +35,35 @@ class Spot:
         if self.asset:
             return f"asset:{self.asset}"
         return f"area:{self.area}" if self.area else f"{self.lon},{self.lat}"
+
+
+class NotOffered(Refused):
+    message = "%(field)s: “%(value)s” is none of the places that were offered."
+    remedy = "Choose one of the places shown, or none."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """What somebody chose: a point, a thing with its point, or an area, which has none."""
+
+    place: Point | None = None
+    asset: str | None = None
+    area: Area | None = None
+
+
+def meant(tx: Tx, city: City, key: str) -> Meant:
+    """Return what the key of a spot says; an empty one says nothing."""
+    kind, _, code = key.partition(":")
+    if kind == "asset":
+        found = assets.get(tx, code)
+        return Meant(place=found.place if found else None, asset=code)
+    if not key or kind == "area":
+        return Meant(area=city.tree.named(code) if key else None)
+    lon, _, lat = key.partition(",")
+    try:
+        return Meant(place=Point(float(lon), float(lat)))
+    except ValueError:
+        raise NotOffered("place", key) from None
 
 
 def places(tx: Tx, city: City, sight: Sight, text: str) -> Sequence[Spot]:

@@ -143,10 +143,6 @@ def held_by_key(tx: Tx, key_hash: bytes, *, now: datetime) -> Sequence[Held]:
     return cursor.execute(_BY_KEY, {"hash": key_hash, "now": now}).fetchall()
 
 
-def set_lang(tx: Tx, account: AccountId, lang: str) -> None:
-    tx.execute("update accounts set lang = %s where id = %s", (lang, account))
-
-
 def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
     """Return the names of these accounts, for what says who did it."""
     rows = tx.execute("select id, name from accounts where id = any(%s)", (list(accounts),))

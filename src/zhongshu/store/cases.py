@@ -384,13 +384,13 @@ def merged_into(tx: Tx, case: CaseId, *, limit: int = 1000) -> list[Case]:
     )
 
 
-def merged_with_pending(tx: Tx, case: CaseId, kind: str) -> bool:
-    """Say whether any case merged into this one has an open procedure of a kind."""
-    row = tx.execute(
-        "select exists (select from cases where merged_into = %s and %s = any(pending))",
-        (case, kind),
-    ).fetchone()
-    return row is not None and bool(row[0])
+def merged_with_pending(tx: Tx, ids: Sequence[CaseId], kind: str) -> frozenset[CaseId]:
+    """Return into which of these cases one with an open procedure of a kind was merged."""
+    rows = tx.execute(
+        "select distinct merged_into from cases where merged_into = any(%s) and %s = any(pending)",
+        (list(ids), kind),
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def linked_to(

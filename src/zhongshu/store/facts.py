@@ -24,7 +24,8 @@ _COLUMNS: LiteralString = "case_id, seq, kind, at, account, post, rule, sets, sa
 _OF_F: LiteralString = "f.case_id, f.seq, f.kind, f.at, f.account, f.post, f.rule, f.sets, f.says"
 
 
-#: That a dispatch `f` was not taken back at once: what was never counted.
+#: The condition that a dispatch `f` stands: no later fact of its case took it back at once. One
+#: that was taken back never counted (`core/cases/undo.py`), in no number of dispatches.
 STANDS: LiteralString = (
     " not exists (select from facts w where w.case_id = f.case_id and w.seq > f.seq"
     " and w.kind = 'case:withdrawn' and (w.says->>'undoes')::int = f.seq)"

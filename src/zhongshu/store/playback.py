@@ -20,7 +20,8 @@ from zhongshu.core.values import CategoryId
 from zhongshu.store.cases import IS_OPEN, matching
 from zhongshu.store.db import Tx
 
-#: A life as the database packs it (big-endian), in this order.
+#: A life as the database packs it (big-endian), in this order. Where it has not ended, or was
+#: not late, `lasting` or `late` is the greatest number.
 RECORD = np.dtype(
     [
         ("id", ">u4"), ("lon", ">i4"), ("lat", ">i4"), ("start", ">i4"), ("lasting", ">u4"),
@@ -29,8 +30,6 @@ RECORD = np.dtype(
 )  # fmt: skip
 #: How many lives one chunk holds at most.
 CHUNK = 65_536
-#: What `lasting` and `late` say where the end, or the lateness, is not there.
-NEVER = 2**32 - 1
 
 _PACKED: LiteralString = (
     "int4send(id::int) || int4send((lon * 1e7)::int) || int4send((lat * 1e7)::int)"

@@ -1,4 +1,8 @@
-"""What a form sent: its fields as text, numbers, days and a file."""
+"""What a form sent: its fields as text, numbers, days and a file.
+
+Only reading it waits in the event loop, before the endpoint runs: that one is a plain function
+in a thread, and may ask the database.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,11 @@ def text(sent: FormData, name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def texts(sent: FormData, name: str) -> list[str]:
+    """Return all that was ticked or typed under a name."""
+    return [value for value in sent.getlist(name) if isinstance(value, str)]
+
+
 def number(said: str, field: str = "number") -> int:
     """Return the number that something is known by; what is none, is not there."""
     if not (said.isascii() and said.isdigit()) or len(said) > 15:
@@ -54,9 +63,9 @@ def degrees(field: str, said: str) -> float | None:
         raise BadField(field, said, why="degrees, such as 113.62") from None
 
 
-async def file(sent: FormData, name: str = "file") -> tuple[str, bytes]:
+def file(sent: FormData, name: str = "file") -> tuple[str, bytes]:
     """Return the name and the bytes of the file that was chosen."""
     chosen = sent.get(name)
     if not isinstance(chosen, UploadFile) or not chosen.filename:
         raise NoFile(name)
-    return chosen.filename, await chosen.read()
+    return chosen.filename, chosen.file.read()

@@ -78,13 +78,7 @@ def known(hub: Hub, actor: Actor | None, draft: Draft, group: str) -> list[dict[
         )  # fmt: skip
     sight = actor.sight if actor is not None else Sight()
     return [
-        {
-            "is": same.told(m, city),
-            "case": m.case
-            if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
-            else None,
-        }
-        for m in found
+        {"is": same.told(m, city), "case": m.case if sight.shows(m.case) else None} for m in found
     ]
 
 

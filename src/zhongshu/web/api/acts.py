@@ -8,7 +8,7 @@ act that touches two, one that is refused after something was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -74,8 +74,15 @@ class ActIn(BaseModel):
     asset: str | None = None
 
 
+def act_of(text: str, among: Collection[Act] = tuple(Act)) -> Act:
+    """Return the act a word names, if it is one of these; or refuse it."""
+    if text not in among:
+        raise BadField("act", text, why=f"one of: {', '.join(among)}")
+    return Act(text)
+
+
 def with_acts(
-    found: Case, actor: Actor, city: City, *, parts_open: bool = False
+    found: Case, actor: Actor, city: City, *, parts_open: bool
 ) -> dict[str, Any]:  # fmt: skip
     return {
         **browse.as_json(found, city),
@@ -110,10 +117,7 @@ async def do(
     """Do one act; the answer is the case after it, with the acts that may follow. The same
     `Idempotency-Key` with the same body is answered as the first time, and not done again.
     """
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    what = act_of(act)
     photos: tuple[Shot, ...] = ()
     if body.photos:
         photos = await to_thread.run_sync(partial(shots, body.photos, step=step_with(what)))

@@ -14,7 +14,7 @@ from zhongshu.core.values import Lang
 from zhongshu.flow import acts, browse, bulk, links, undo
 from zhongshu.flow.city import City
 from zhongshu.web.answer import answer
-from zhongshu.web.api.acts import ActIn, form_of, with_acts
+from zhongshu.web.api.acts import ActIn, act_of, form_of, with_acts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language
@@ -102,28 +102,27 @@ def undo_one(number: str, actor: Reader, hub: TheHub) -> Response:
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         after = undo.undo(tx, city, actor, number, at=hub.clock())
-    return answer(with_acts(after, actor, city))
+        waits = acts.parts_open(tx, after)
+    return answer(with_acts(after, actor, city, parts_open=waits))
 
 
 def acting(
     hub: Hub, actor: Actor, act: str, numbers: Sequence[str], said: ActIn, *, pretend: bool = False
 ) -> list[bulk.Line]:
     """Do one act to these cases, or try what it would do."""
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    what = act_of(act)
     city = hub.city()
     deed = bulk.acting(city, actor, what, form_of(said, city), at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def undoing(hub: Hub, actor: Actor, numbers: Sequence[str]) -> list[bulk.Line]:
     """Take back one's own last act on each of these cases."""
     city, at = hub.city(), hub.clock()
     return bulk.each(
-        hub.db, numbers, lambda tx, number, _: undo.undo(tx, city, actor, number, at=at)
-    )
+        hub.db, actor.sight, numbers,
+        lambda tx, number, _: undo.undo(tx, city, actor, number, at=at),
+    )  # fmt: skip
 
 
 def linking(
@@ -133,7 +132,7 @@ def linking(
     with hub.db.seeing(actor.sight) as tx:
         lead = browse.case(tx, actor.sight, number)
     deed = bulk.acting(hub.city(), actor, Act.LINK, acts.Form(into=lead.id), at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def handling(
@@ -151,7 +150,7 @@ def handling(
     if numbers is None:
         numbers = [*(c.number for c in reversed(found)), *_itself(lead)]
     deed = bulk.finishing(hub.city(), actor, form, at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def _itself(lead: Case) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -13,7 +12,7 @@ from zhongshu.core.access import Actor, Permission
 from zhongshu.core.campaigns import CHANGEABLE, CampaignState, steps_of
 from zhongshu.core.cases import Measure
 from zhongshu.core.catalogue import MAJORS
-from zhongshu.flow import bulk, campaigns
+from zhongshu.flow import campaigns
 from zhongshu.store import campaigns as store
 from zhongshu.store import cases as case_store
 from zhongshu.web.api.campaigns import (
@@ -30,6 +29,7 @@ from zhongshu.web.api.campaigns import (
     state_of,
     stepped,
 )
+from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page
@@ -59,15 +59,12 @@ def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 
 @router.post("/campaigns")
-async def make(request: Request, hub: TheHub, _: Maker) -> Response:
+def make(hub: TheHub, _: Maker, sent: Sent) -> Response:
     """Make a campaign from its form."""
-    body = _body(await request.form(), CHANGEABLE[CampaignState.DRAFT])
-
-    def made() -> int:
-        with hub.db.transaction() as tx:
-            return campaigns.make(tx, campaign_of(body, hub.city())).id
-
-    return RedirectResponse(f"/campaigns/{await asyncio.to_thread(made)}", 303)
+    wanted = campaign_of(_body(sent, CHANGEABLE[CampaignState.DRAFT]), hub.city())
+    with hub.db.transaction() as tx:
+        made = campaigns.make(tx, wanted)
+    return RedirectResponse(f"/campaigns/{made.id}", 303)
 
 
 @router.get("/campaigns/{identity}")
@@ -84,7 +81,7 @@ def report(request: Request, hub: TheHub, actor: Reader, identity: int) -> Respo
 
 def _shown(request: Request, hub: Hub, actor: Actor, identity: int, template: str) -> Response:
     city, now = hub.city(), hub.clock()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = campaigns.find(tx, identity)
         comparison = campaigns.compared(tx, city, actor.sight, found, now=now)
         members = campaigns.members(tx, actor.sight, found, now=now, limit=SHOWN)
@@ -108,85 +105,59 @@ def _shown(request: Request, hub: Hub, actor: Actor, identity: int, template: st
 
 
 @router.post("/campaigns/{identity}")
-async def change(request: Request, hub: TheHub, _: Maker, identity: int) -> Response:
+def change(hub: TheHub, _: Maker, identity: int, sent: Sent) -> Response:
     """Change what may still be changed."""
-    sent = await request.form()
-
-    def changed() -> None:
-        with hub.db.transaction() as tx:
-            before = campaigns.find(tx, identity)
-            body = _body(sent, CHANGEABLE[before.state])
-            campaigns.change(tx, identity, said(body, hub.city(), before), version=body.version)
-
-    await asyncio.to_thread(changed)
+    city = hub.city()
+    with hub.db.transaction() as tx:
+        before = campaigns.find(tx, identity)
+        body = _body(sent, CHANGEABLE[before.state])
+        campaigns.change(tx, identity, said(body, city, before), version=body.version)
     return RedirectResponse(f"/campaigns/{identity}", 303)
 
 
 @router.post("/campaigns/{identity}/steps/{move}")
-async def step(
-    request: Request, hub: TheHub, actor: Maker, identity: int, move: str
-) -> Response:  # fmt: skip
+def step(hub: TheHub, actor: Maker, identity: int, move: str, sent: Sent) -> Response:
     """Start, end or report a campaign."""
-    summary = str((await request.form()).get("summary") or "")
-
-    def taken() -> None:
-        with hub.db.transaction() as tx:
-            stepped(tx, hub, actor, identity, move, summary)
-
-    await asyncio.to_thread(taken)
+    with hub.db.transaction() as tx:
+        stepped(tx, hub, actor, identity, move, text(sent, "summary"))
     return RedirectResponse(f"/campaigns/{identity}", 303)
 
 
 @router.post("/campaigns/{identity}/cases")
-async def members(request: Request, hub: TheHub, actor: Maker, identity: int) -> Response:
+def members(hub: TheHub, actor: Maker, identity: int, sent: Sent) -> Response:
     """Let cases in by hand, or keep them out."""
-    sent = await request.form()
     body = MembersIn(
-        cases=str(sent.get("cases") or "").split(), joined=sent.get("joined") != "0",
-        reason=str(sent.get("reason") or ""),
+        cases=text(sent, "cases").split(), joined=text(sent, "joined") != "0",
+        reason=text(sent, "reason"),
     )  # fmt: skip
-
-    def done() -> None:
-        with hub.db.transaction() as tx:
-            put(tx, hub, actor, identity, body)
-
-    await asyncio.to_thread(done)
+    with hub.db.transaction() as tx:
+        put(tx, hub, actor, identity, body)
     return RedirectResponse(f"/campaigns/{identity}#by-hand", 303)
 
 
 @router.post("/campaigns/{identity}/bulk")
-async def many(request: Request, hub: TheHub, actor: Reader, identity: int) -> Response:
+def many(request: Request, hub: TheHub, actor: Reader, identity: int, sent: Sent) -> Response:
     """Show what an act would do to each case; sent again from there, do it."""
-    sent = await request.form()
-    fields = {n: str(sent.get(n) or "") for n in ("act", "unit", "limit", "note")}
-    sure = bool(sent.get("sure"))
-    body = BulkIn(
-        **fields, preview=not sure, cases=[str(v) for v in sent.getlist("case")] if sure else None
-    )
-    kept: dict[str, Any] = {"versions": {}}
-
-    def work() -> list[bulk.Line]:
-        lines, kept["versions"] = acted(hub, actor, identity, body)
-        return lines
-
-    again = {"action": f"/campaigns/{identity}/bulk", "fields": fields}
-    lines = await asyncio.to_thread(work)
-    preview = None if sure else {**again, **kept}
-    return await told(request, f"/campaigns/{identity}", lambda: lines, preview=preview)
+    fields = {n: text(sent, n) for n in ("act", "unit", "limit", "note")}
+    sure = bool(text(sent, "sure"))
+    body = BulkIn(**fields, preview=not sure, cases=texts(sent, "case") if sure else None)
+    lines, versions = acted(hub, actor, identity, body)
+    again = {"action": f"/campaigns/{identity}/bulk", "fields": fields, "versions": versions}
+    return told(request, f"/campaigns/{identity}", lines, preview=None if sure else again)
 
 
 def _body(sent: FormData, changeable: frozenset[str]) -> CampaignIn:
     """Read a form. What it may change but leaves empty is empty; the rest is left alone."""
-    texts = ("name_zh", "name_en", "purpose", "since", "until", "lead")
+    named = ("name_zh", "name_en", "purpose", "since", "until", "lead")
     made: dict[str, Any] = {
-        name: str(sent.get(name) or "")
-        for name in texts
+        name: text(sent, name)
+        for name in named
         if name.removesuffix("_zh").removesuffix("_en") in changeable
     }
     for name in ("areas", "categories", "units"):
         if name in changeable:
-            made[name] = [str(value) for value in sent.getlist(name)]
-    version = str(sent.get("version") or "")
+            made[name] = texts(sent, name)
+    version = text(sent, "version")
     return CampaignIn(**made, version=int(version) if version.isdigit() else None)
 
 

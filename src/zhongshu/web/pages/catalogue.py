@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -35,7 +34,7 @@ from zhongshu.link import sheets
 from zhongshu.store import accounts, cases, city_facts
 from zhongshu.store.db import Tx
 from zhongshu.web.api.catalogue import brought, hand
-from zhongshu.web.forms import day, file, number, text
+from zhongshu.web.forms import Sent, day, file, number, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, said
@@ -56,7 +55,7 @@ HISTORY = 50
 def catalogue(request: Request, hub: TheHub, actor: Reader, version: str = "") -> Response:
     """List the categories of a version (the one in force where none is named)."""
     query = dict(request.query_params)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         chosen = number(version, "version") if version else hub.city().catalogue.version
         if not chosen:
             return page(request, "catalogue.html", _nothing(query))
@@ -129,16 +128,12 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
 
 
 @router.post("/drafts")
-async def copy(request: Request, hub: TheHub, actor: Writer) -> Response:
+def copy(hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Begin a draft with all that stands in a version."""
-    sent = await request.form()
-    number = await asyncio.to_thread(_copied, hub, actor, text(sent, "source"), text(sent, "name"))  # fmt: skip
-    return _to(number)
-
-
-def _copied(hub: Hub, actor: Actor, source: str, name: str) -> int:
+    source, name = number(text(sent, "source"), "version"), text(sent, "name")[:200]
     with hub.db.transaction() as tx:
-        return flow.copy(tx, hand(hub, actor), number(source, "version"), name[:200])
+        made = flow.copy(tx, hand(hub, actor), source, name)
+    return _to(made)
 
 
 @router.get("/upload")
@@ -147,14 +142,11 @@ def upload_form(request: Request, _: Writer) -> Response:
 
 
 @router.post("/upload")
-async def upload(request: Request, hub: TheHub, actor: Writer) -> Response:
+def upload(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file, and show the account of its rows."""
-    sent = await request.form()
     columns, lang = text(sent, "columns"), language(request)
     try:
-        account = await asyncio.to_thread(
-            brought, hub, actor, *await file(sent), text(sent, "name"), columns
-        )
+        account = brought(hub, actor, *file(sent), text(sent, "name"), columns)
     except Refused as refusal:
         view = {"account": None, "problem": problem(refusal, lang), "columns": columns, "rejects": ()}  # fmt: skip
         return page(request, "catalogue_upload.html", view, status=refusal.status)
@@ -202,17 +194,13 @@ def difference(request: Request, hub: TheHub, actor: Reader, version: int) -> Re
 
 
 @router.post("/{version}/in-force")
-async def enact(request: Request, hub: TheHub, actor: Writer, version: int) -> Response:
+def enact(hub: TheHub, actor: Writer, version: int, sent: Sent) -> Response:
     """Let a version be in force from the day chosen."""
-    begins = day("valid_from", text(await request.form(), "valid_from"))
-    await asyncio.to_thread(_enacted, hub, actor, version, begins)
-    return RedirectResponse("/workshop/catalogue/versions", 303)
-
-
-def _enacted(hub: Hub, actor: Actor, version: int, begins: date) -> None:
+    begins = day("valid_from", text(sent, "valid_from"))
     with hub.db.transaction() as tx:
         flow.enact(tx, hand(hub, actor), version, begins)
     hub.look_again()
+    return RedirectResponse("/workshop/catalogue/versions", 303)
 
 
 @router.post("/{version}/withdraw")
@@ -234,14 +222,14 @@ def add_form(request: Request, hub: TheHub, actor: Writer, version: int) -> Resp
 
 
 @router.post("/{version}/add")
-async def add(request: Request, hub: TheHub, actor: Writer, version: int) -> Response:
-    return await _written(request, hub, actor, version, "")
+def add(request: Request, hub: TheHub, actor: Writer, version: int, sent: Sent) -> Response:
+    return _written(request, hub, actor, version, "", sent)
 
 
 @router.get("/{version}/{code}")
 def category(request: Request, hub: TheHub, actor: Reader, version: int, code: str) -> Response:
     """Show a category with its conditions; of a draft, as a form."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = _category(tx, version, code)
         listed = flow.one(tx, version, today=hand(hub, actor).today)
         replaced = flow.replaced_by(tx, listed.version).get(code, ())
@@ -261,24 +249,19 @@ def category(request: Request, hub: TheHub, actor: Reader, version: int, code: s
 
 
 @router.post("/{version}/{code}")
-async def save(
-    request: Request, hub: TheHub, actor: Writer, version: int, code: str
+def save(
+    request: Request, hub: TheHub, actor: Writer, version: int, code: str, sent: Sent
 ) -> Response:  # fmt: skip
     """Write a category of a draft; what cannot be read comes back with all that was typed."""
-    return await _written(request, hub, actor, version, code)
+    return _written(request, hub, actor, version, code, sent)
 
 
 @router.post("/{version}/{code}/use")
-async def use(request: Request, hub: TheHub, actor: Writer, version: int, code: str) -> Response:
+def use(hub: TheHub, actor: Writer, version: int, code: str, sent: Sent) -> Response:
     """Retire a category of a draft, or take it back into use."""
-    active = text(await request.form(), "active") == "yes"
-    await asyncio.to_thread(_used, hub, actor, version, code, active=active)
-    return _to(version, code)
-
-
-def _used(hub: Hub, actor: Actor, version: int, code: str, *, active: bool) -> None:
     with hub.db.transaction() as tx:
-        flow.use(tx, hand(hub, actor), version, code, active=active)
+        flow.use(tx, hand(hub, actor), version, code, active=text(sent, "active") == "yes")
+    return _to(version, code)
 
 
 @router.post("/{version}/{code}/remove")
@@ -289,8 +272,10 @@ def remove(hub: TheHub, actor: Writer, version: int, code: str) -> Response:
     return _to(version)
 
 
-async def _written(request: Request, hub: Hub, actor: Actor, version: int, was: str) -> Response:
-    sent, lang = await request.form(), language(request)
+def _written(
+    request: Request, hub: Hub, actor: Actor, version: int, was: str, sent: FormData
+) -> Response:
+    lang = language(request)
     cells = {name: text(sent, name) for name in (*_HEAD, "replaces", "seen")}
     blocks = _blocks(sent)
     kept = [(n, block) for n, block in enumerate(blocks, start=1) if _says(block)]
@@ -298,7 +283,7 @@ async def _written(request: Request, hub: Hub, actor: Actor, version: int, was: 
     problems = [_spoken(r, lang, n=kept[r.row - 1][0] if kept else 1) for r in rejects]
     if made is not None:
         try:
-            await asyncio.to_thread(_saved, hub, actor, version, was, made, cells)
+            _saved(hub, actor, version, was, made, cells)
         except Refused as refusal:
             problems = [_worded(type(refusal), refusal.details, lang)]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -32,6 +33,7 @@ from zhongshu.flow import (
 )
 from zhongshu.flow.acts import Cause
 from zhongshu.flow.bulk import through
+from zhongshu.flow.city import City
 from zhongshu.store import accounts, facts
 from zhongshu.store import cases as store
 from zhongshu.store import views as kept_views
@@ -39,13 +41,14 @@ from zhongshu.store.db import Tx
 from zhongshu.web import columns, shots, wanted
 from zhongshu.web.api import photos as photo_api
 from zhongshu.web.api import views as views_api
-from zhongshu.web.api.acts import ActIn, done, form_of
+from zhongshu.web.api.acts import ActIn, act_of, done, form_of
 from zhongshu.web.api.replies import text_for
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.pages import many
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
@@ -74,11 +77,8 @@ VIEWS: tuple[tuple[str, str, Filter], ...] = (
 def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the queue, and beside it the case chosen."""
     query, city, now = dict(request.query_params), hub.city(), hub.clock()
-    chosen, did = query.pop("case", ""), query.pop("did", "")
-    key = wanted.after(query)
-    query = {k: v for k, v in query.items() if k in (*wanted.WORDS, "order") and v}
-    asked = wanted.wanted(query or {"open": "1"}, city, now=now)
-    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    chosen, key = query.pop("case", ""), wanted.after(query)
+    query, asked, order = _asked(query, city, now)
     with hub.db.seeing(actor.sight) as tx:
         listing = browse.listing(tx, actor.sight, asked, order=order, after=key, limit=PAGE)
         view = _rail(tx, hub, actor, now) | {
@@ -87,7 +87,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
         }
         sheet = browse.sheet(tx, city, actor, chosen, now=now) if chosen else None
         view["replies"] = _by_act(tx) if sheet else {}
-        toast = _toast(tx, hub, actor, did or chosen, now)
+        toast = _toast(city, actor, sheet, now) if sheet else None
         hint = advice.advice(tx, city, actor, sheet, now=now) if sheet else None
     with hub.db.transaction() as tx:
         also = openings.opened(tx, actor, sheet, at=now) if sheet else ()
@@ -95,7 +95,7 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
     return page(
         request, "desk.html",
         {
-            **view, "listing": listing, "query_text": urlencode(query), "asked": query or {"open": "1"},
+            **view, "listing": listing, "query_text": urlencode(query), "asked": query or _OPEN,
             "order": order, "orders": list(Order), "channels": _channels(), "many": many.offered(actor),
             "sheet": sheet, "toast": toast, "advice": hint, "also": also, "here": here, "first": key is None,
             **_city_lists(hub), **_sheet_words(sheet, actor, now),
@@ -107,11 +107,8 @@ def desk(request: Request, hub: TheHub, actor: Reader) -> Response:
 def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the filtered list on one sheet of paper, with what was asked for, when and by whom."""
     city, now, lang = hub.city(), hub.clock(), language(request)
-    query = {
-        k: v for k, v in request.query_params.items() if k in (*wanted.WORDS, "order") and v
-    } or {"open": "1"}
-    asked = wanted.wanted(query, city, now=now)
-    order = wanted.order(query, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    query, asked, order = _asked(dict(request.query_params), city, now)
+    query = query or _OPEN
     with hub.db.seeing(actor.sight) as tx:
         listing = browse.listing(tx, actor.sight, asked, order=order, after=None, limit=PRINTED)
         count = store.count(tx, actor.sight, asked)
@@ -123,6 +120,20 @@ def printed(request: Request, hub: TheHub, actor: Reader) -> Response:
             "about": columns.filter_words(query, city, lang),
         },
     )  # fmt: skip
+
+
+#: What the desk shows where nothing is asked for.
+_OPEN = {"open": "1"}
+
+
+def _asked(
+    query: Mapping[str, str], city: City, now: datetime
+) -> tuple[dict[str, str], Filter, Order]:
+    """Return the words of a query that ask for cases, what they mean, and the order."""
+    words = {k: v for k, v in query.items() if k in (*wanted.WORDS, "order") and v}
+    asked = wanted.wanted(words or _OPEN, city, now=now)
+    order = wanted.order(words, default=Order.CLOCK if _of_open(asked) else Order.NEWEST)
+    return words, asked, order
 
 
 def _of_open(asked: Filter) -> bool:
@@ -149,17 +160,14 @@ def _rail(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _toast(tx: Tx, hub: Hub, actor: Actor, number: str, now: datetime) -> dict[str, Any] | None:
+def _toast(city: City, actor: Actor, sheet: browse.Sheet, now: datetime) -> dict[str, Any] | None:
     """Return what can still be taken back of what the actor just did to a case; with the
     seconds that are left.
     """
-    if not number:
-        return None
-    found = browse.case(tx, actor.sight, number)
-    was = undo.offered(hub.city(), actor, facts.of_case(tx, found.id), at=now)
+    was = undo.offered(city, actor, sheet.facts, at=now)
     if was is None:
         return None
-    return {"case": found, "undo": was, "left": max(1.0, (was.until - now).total_seconds())}
+    return {"case": sheet.case, "undo": was, "left": max(1.0, (was.until - now).total_seconds())}
 
 
 @router.get("/desk/here")
@@ -182,27 +190,21 @@ def here(
 
 
 @router.post("/desk/views")
-async def keep_view(request: Request, hub: TheHub, actor: Reader) -> Response:
+def keep_view(hub: TheHub, actor: Reader, sent: Sent) -> Response:
     """Keep the list as it is filtered now, under a title."""
-    sent = await request.form()
-    query = wanted.canonical(str(sent.get("query", "")), hub.city(), now=hub.clock())
-    await asyncio.to_thread(
-        _keep, hub, actor, str(sent.get("title", "")), query, shared=bool(sent.get("shared"))
-    )
+    query = wanted.canonical(text(sent, "query"), hub.city(), now=hub.clock())
+    title, shared = text(sent, "title"), bool(text(sent, "shared"))
+    with hub.db.transaction() as tx:
+        views.keep(tx, actor, title=title, query=query, shared=shared, at=hub.clock())
     return RedirectResponse(f"/desk?{query}", 303)
 
 
 @router.post("/desk/views/{view}/pin")
-async def pin_view(request: Request, hub: TheHub, actor: Reader, view: int) -> Response:
+def pin_view(hub: TheHub, actor: Reader, view: int, sent: Sent) -> Response:
     """Keep a view on top of one's own list, or let it go back to its place."""
-    sent = await request.form()
-    await asyncio.to_thread(_pin, hub, actor, view, on=str(sent.get("on")) == "1")
-    return _back_to(str(sent.get("back") or "/desk"))
-
-
-def _pin(hub: Hub, actor: Actor, view: int, *, on: bool) -> None:
     with hub.db.transaction() as tx:
-        views.pin(tx, actor, view, on=on)
+        views.pin(tx, actor, view, on=text(sent, "on") == "1")
+    return _back_to(text(sent, "back") or "/desk")
 
 
 @router.post("/desk/views/{view}/drop")
@@ -211,11 +213,6 @@ def drop_view(hub: TheHub, actor: Reader, view: int) -> Response:
     with hub.db.transaction() as tx:
         views.drop(tx, actor, view)
     return RedirectResponse("/desk", 303)
-
-
-def _keep(hub: Hub, actor: Actor, title: str, query: str, *, shared: bool) -> None:
-    with hub.db.transaction() as tx:
-        views.keep(tx, actor, title=title, query=query, shared=shared, at=hub.clock())
 
 
 @router.get("/desk/case/{number}")
@@ -242,40 +239,39 @@ async def do(request: Request, hub: TheHub, actor: Reader, number: str, act: str
     try:
         await asyncio.to_thread(_do, hub, actor, number, act, fields, files)
     except acts.Moved as moved:
-        view = await asyncio.to_thread(_moved, hub, actor, number, act, fields)
-        said = problem(moved, language(request))
-        view |= {"problem": said, "back": wanted.inside(back, "/desk"), "photos": sum(map(len, files.values()))}  # fmt: skip
-        return page(request, "moved.html", view, status=moved.status)
+        view = {
+            "problem": problem(moved, language(request)), "back": wanted.inside(back, "/desk"),
+            "photos": sum(map(len, files.values())),
+        }  # fmt: skip
+        return await asyncio.to_thread(_moved, request, hub, actor, number, act, fields, view)
     return _back_to(back)
 
 
 def _moved(
-    hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str]
-) -> dict[str, Any]:  # fmt: skip
-    """Return what the loser of a race is shown: what changed since, and what he wrote."""
+    request: Request, hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str],
+    view: dict[str, Any],
+) -> Response:  # fmt: skip
+    """Show the loser of a race what changed since, and what he wrote."""
     seen = int(fields.pop("version", "0"))
     with hub.db.seeing(actor.sight) as tx:
         found = browse.case(tx, actor.sight, number)
         since = [fact for fact in facts.of_case(tx, found.id) if fact.seq > seen]
         names = accounts.names(tx, sorted({f.by.account for f in since if f.by.account}))
         may = browse.acts_for(found, actor, parts_open=acts.parts_open(tx, found))
-    return {
+    view |= {
         "case": found, "since": since, "names": names, "act": act, "fields": fields,
         "may": act in may, "may_note": Act.NOTE in may,
     }  # fmt: skip
+    return page(request, "moved.html", view, status=acts.Moved.status)
 
 
 @router.post("/cases/{number}/undo")
-async def take_back(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+def take_back(hub: TheHub, actor: Reader, number: str, sent: Sent) -> Response:
     """Take back one's own last act while its window is open, then show the case again."""
-    sent = await request.form()
-    await asyncio.to_thread(_undo, hub, actor, number)
-    return _back_to(str(sent.get("back") or f"/cases/{number}"))
-
-
-def _undo(hub: Hub, actor: Actor, number: str) -> None:
+    city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
-        undo.undo(tx, hub.city(), actor, number, at=hub.clock())
+        undo.undo(tx, city, actor, number, at=hub.clock())
+    return _back_to(text(sent, "back") or f"/cases/{number}")
 
 
 @router.post("/cases/{number}/photos")
@@ -314,19 +310,19 @@ def _case_page(request: Request, hub: Hub, actor: Actor, number: str, template: 
     with hub.db.seeing(actor.sight) as tx:
         sheet = browse.sheet(tx, hub.city(), actor, number, now=now)
         offered = _by_act(tx)
-        toast = _toast(tx, hub, actor, number, now)
+        toast = _toast(hub.city(), actor, sheet, now)
         hint = advice.advice(tx, hub.city(), actor, sheet, now=now)
     with hub.db.transaction() as tx:
         also = openings.opened(tx, actor, sheet, at=now)
     act, code = request.query_params.get("act", ""), request.query_params.get("reply", "")
     # Without a script a reply is filled in by the form asking for the page again.
-    text = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
+    reply = text_for(hub, actor, number, code, language(request)) if code and act in FOR else ""
     return page(
         request, template,
         {
             **_city_lists(hub), **_sheet_words(sheet, actor, now), "sheet": sheet, "toast": toast,
             "advice": hint, "also": also, "replies": offered,
-            "filled": {"act": act, "code": code, "text": text} if text else None,
+            "filled": {"act": act, "code": code, "text": reply} if reply else None,
         },
     )  # fmt: skip
 
@@ -340,10 +336,7 @@ def _add(hub: Hub, actor: Actor, number: str, step: PhotoStep, files: Files) -> 
 def _do(
     hub: Hub, actor: Actor, number: str, act: str, fields: dict[str, str], files: dict[str, Files]
 ) -> None:
-    try:
-        what = Act(act)
-    except ValueError:
-        raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
+    what = act_of(act)
     city = hub.city()
     photos = [
         *shots.of_files(files["photo_before"], step=PhotoStep.BEFORE),

@@ -68,7 +68,8 @@ async def report(
     }  # fmt: skip
     try:
         photos = await taking.photos(photo)
-        draft = taking.draft(
+        draft = await asyncio.to_thread(
+            taking.draft,
             request, text=text, group=group, lon=lon, lat=lat, address=address, contact=contact,
             channel=taking.channel(actor), key=token or None, joins=joins,
             asset=asset.strip() or None, tell=bool(tell),
@@ -80,12 +81,13 @@ async def report(
             known = known if key else []
             said["held"], photos = (key, []) if key else (held, photos)
         if known:
-            return page(request, "known.html", {"said": said, "known": known, "problem": None})
+            view = {"said": said, "known": known, "problem": None}
+            return await asyncio.to_thread(page, request, "known.html", view)
         answer = await request.app.state.reports.send(draft)
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
-        return _form(request, said, refusal)
+        return await asyncio.to_thread(_form, request, said, refusal)
     return await taking.received(request, answer, photos, said["held"])
 
 

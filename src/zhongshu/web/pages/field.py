@@ -73,7 +73,7 @@ async def report(
     """Take a report from the spot; a refusal comes back with what was written."""
     category = category or other
     written = {"text": text, "category": category, "address": address, "lon": lon, "lat": lat}
-    kind = hub.city().catalogue.by_code(category)
+    kind = (await asyncio.to_thread(hub.city)).catalogue.by_code(category)
     try:
         body = ReportIn(
             # The kind alone says what is wrong, where nobody has a hand free to write.
@@ -235,7 +235,7 @@ def _report_page(
     hub = request.app.state.hub
     city: City = hub.city()
     lately = Filter(since=hub.clock() - _LATELY)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         counted = store.count_by(tx, "category", actor.sight_for(Permission.REPORT_CREATE), lately)
     blank = {"text": "", "category": "", "address": "", "lon": "", "lat": ""}
     view = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 
@@ -89,15 +88,15 @@ def make(hub: TheHub, actor: Writer, sent: Sent) -> Response:
 
 
 @router.post("/import")
-async def bring(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
+def bring(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file; nothing is in force before a day is set."""
     typed = {n: text(sent, n) for n in ("title", "kind", "crs", "epsg", "code", "name_zh", "name_en", "parent", "whole")}  # fmt: skip
     try:
-        number = await asyncio.to_thread(_brought, hub, actor, *await file(sent), typed)
+        number = _brought(hub, actor, *file(sent), typed)
     except Refused as refusal:
         if refusal.status == 403:
             raise
-        return await asyncio.to_thread(_versions, request, hub, actor, refusal, typed)
+        return _versions(request, hub, actor, refusal, typed)
     return _to(number, "#brought")
 
 

@@ -23,6 +23,7 @@ from zhongshu.store import cases as store
 from zhongshu.store.notices import Kept, NoticeFilter
 from zhongshu.web.api.messages import media_of
 from zhongshu.web.api.notices import after_of, kind_of, next_of, notice_filter
+from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import page
 from zhongshu.web.problems import BadField
@@ -65,21 +66,18 @@ def inbox(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 
 @router.post("/inbox/read")
-async def read(request: Request, hub: TheHub, actor: Reader) -> Response:
+def read(hub: TheHub, actor: Reader, sent: Sent) -> Response:
     """Mark notices as read: those ticked, or all that the filter shows."""
-    sent = await request.form()
-    ids = [str(value) for value in sent.getlist("id")]
+    ids = texts(sent, "id")
     if not all(one.isascii() and one.isdigit() and len(one) < 19 for one in ids):
         raise BadField("id", ",".join(ids)[:100], why="numbers of notices")
-    asked = NoticeFilter(
-        kind=kind_of(str(sent.get("kind", ""))), urgent=str(sent.get("urgent", "")) == "1"
-    )
-    every = str(sent.get("all", "")) == "1"
+    asked = NoticeFilter(kind=kind_of(text(sent, "kind")), urgent=text(sent, "urgent") == "1")
+    every = text(sent, "all") == "1"
     with hub.db.transaction() as tx:
         flow.read(
             tx, actor, asked, ids=None if every else [int(one) for one in ids], now=hub.clock()
         )
-    return _back(str(sent.get("back", "/inbox")))
+    return _back(text(sent, "back"))
 
 
 @router.post("/inbox/kinds")
@@ -92,21 +90,19 @@ def kinds(hub: TheHub, actor: Reader, on: Annotated[list[str] | None, Form()] = 
 
 
 @router.post("/inbox/media")
-async def media(request: Request, hub: TheHub, actor: Reader) -> Response:
+def media(hub: TheHub, actor: Reader, sent: Sent) -> Response:
     """Keep where else one is told, and of which kinds."""
-    sent = await request.form()
-    said = {m: str(sent.get(m, "")).strip() for m in (Medium.EMAIL, Medium.SMS)}
-    drop = {str(one) for one in sent.getlist("drop")}
-    on = {str(one) for one in sent.getlist("on")}
+    said = {m: text(sent, m) for m in (Medium.EMAIL, Medium.SMS)}
+    drop, on = set(texts(sent, "drop")), set(texts(sent, "on"))
     off = [
         (m.value, k.value)
         for m in Medium for k in NoticeKind
         if m is not Medium.CHAT and k not in MANDATORY and f"{m}:{k}" not in on
     ]  # fmt: skip
     with hub.db.transaction() as tx:
-        for medium, text in said.items():
-            if text or medium in drop:
-                addresses.keep(tx, actor.account, medium, text, key=hub.key, random=hub.random, at=hub.clock())  # fmt: skip
+        for medium, typed in said.items():
+            if typed or medium in drop:
+                addresses.keep(tx, actor.account, medium, typed, key=hub.key, random=hub.random, at=hub.clock())  # fmt: skip
         addresses.mute(tx, actor, off)
     return _back("/inbox?media=1#media")
 

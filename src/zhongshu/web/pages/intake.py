@@ -9,18 +9,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.catalogue import danger_in
 from zhongshu.core.intake import OWN, Channel, Draft, read, typed_code
-from zhongshu.core.place import Point
 from zhongshu.core.values import Refused
 from zhongshu.flow import browse, same, spots
-from zhongshu.store import assets
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
 Agent = Annotated[Actor, Depends(Needs(Permission.REPORT_CREATE))]
@@ -34,32 +34,28 @@ GUESSES, KNOWN = 4, 5
 def form(request: Request, hub: TheHub, actor: Agent) -> Response:
     """Show the form of a call."""
     said = {**dict.fromkeys(FIELDS, ""), "token": hub.random(_TOKEN_BYTES).hex()}
-    return page(request, "intake.html", {**_found(hub, actor, said), "problem": None})
+    return _form(request, hub, actor, said)
 
 
 @router.post("/desk/new/while")
-async def meanwhile(request: Request, hub: TheHub, actor: Agent) -> Response:
+def meanwhile(request: Request, hub: TheHub, actor: Agent, sent: Sent) -> Response:
     """Show, while somebody types, danger, places, categories and similar open cases."""
-    said = await _said(request)
-    return page(request, "intake_found.html", await asyncio.to_thread(_found, hub, actor, said))
+    return page(request, "intake_found.html", _found(hub, actor, _said(sent)))
 
 
 @router.post("/desk/new")
-async def take(request: Request, hub: TheHub, actor: Agent) -> Response:
+async def take(request: Request, hub: TheHub, actor: Agent, sent: Sent) -> Response:
     """Take the call in, and show the code to read out; with ``look`` only look things up."""
-    sent, said = await request.form(), await _said(request)
-    if sent.get("look"):
-        view = await asyncio.to_thread(_found, hub, actor, said)
-        return page(request, "intake.html", {**view, "problem": None})
+    said = _said(sent)
+    if text(sent, "look"):
+        return await asyncio.to_thread(_form, request, hub, actor, said)
     try:
         draft = await asyncio.to_thread(_draft, hub, said)
         answer = await request.app.state.reports.send(replace(draft, lang=language(request)))
     except Refused as refusal:
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
-        view = await asyncio.to_thread(_found, hub, actor, said)
-        said_of_it = problem(refusal, language(request))
-        return page(request, "intake.html", {**view, "problem": said_of_it}, status=refusal.status)
+        return await asyncio.to_thread(_form, request, hub, actor, said, refusal)
     return RedirectResponse(f"/desk/new/{answer.code}", 303)
 
 
@@ -70,7 +66,7 @@ def receipt(request: Request, hub: TheHub, actor: Agent, code: str) -> Response:
         found = browse.progress(tx, typed_code(code)[:20])
     case = found.current
     city = hub.city()
-    seen = actor.sight.covers(area_code=case.area_code, unit=case.unit, involved=case.involved)
+    seen = actor.sight.shows(case)
     return page(
         request, "intake_receipt.html",
         {
@@ -80,64 +76,56 @@ def receipt(request: Request, hub: TheHub, actor: Agent, code: str) -> Response:
     )  # fmt: skip
 
 
-async def _said(request: Request) -> dict[str, str]:
-    sent = await request.form()
-    return {name: str(sent.get(name) or "") for name in FIELDS}
+def _said(sent: FormData) -> dict[str, str]:
+    return {name: text(sent, name) for name in FIELDS}
+
+
+def _form(
+    request: Request,
+    hub: Hub,
+    actor: Actor,
+    said: Mapping[str, str],
+    refusal: Refused | None = None,
+) -> Response:
+    view = _found(hub, actor, said)
+    view["problem"] = problem(refusal, language(request)) if refusal else None
+    return page(request, "intake.html", view, status=refusal.status if refusal else 200)
 
 
 def _found(hub: Hub, actor: Actor, said: Mapping[str, str]) -> dict[str, Any]:
     """Return what the words and the place written so far point at."""
-    city, text = hub.city(), said["text"]
+    city, words = hub.city(), said["text"]
     with hub.db.seeing(actor.sight) as tx:
         found = spots.places(tx, city, actor.sight, said["where"])
-        place = _point(tx, said["place"])
+        place = spots.meant(tx, city, said["place"]).place
     chosen = said["place"] if any(s.key == said["place"] for s in found) else ""
     known: list[Any] = []
     if place is not None and city.where(place) is not None:
         with hub.db.transaction() as tx:
             matches = same.known_here(
-                tx, city, place, at=hub.clock(), text=text, code=said["category"], most=KNOWN
+                tx, city, place, at=hub.clock(), text=words, code=said["category"], most=KNOWN
             )
-        sight = actor.sight
-        known = [
-            m for m in matches
-            if sight.covers(area_code=m.case.area_code, unit=m.case.unit, involved=m.case.involved)
-        ]  # fmt: skip
+        known = [m for m in matches if actor.sight.shows(m.case)]
     return {
-        "said": said, "danger": danger_in(text) if text else None, "spots": found,
-        "chosen": chosen, "guesses": city.guesses(text)[:GUESSES] if text else (), "known": known,
+        "said": said, "danger": danger_in(words) if words else None, "spots": found,
+        "chosen": chosen, "guesses": city.guesses(words)[:GUESSES] if words else (), "known": known,
         "OWN": OWN, "categories": [c for c in city.catalogue.categories if c.active],
     }  # fmt: skip
 
 
-def _point(tx: Any, key: str) -> Point | None:
-    """Return the point of a chosen place; None where it has none."""
-    if key.startswith("asset:"):
-        found = assets.get(tx, key.removeprefix("asset:"))
-        return found.place if found else None
-    if not key or key.startswith("area:"):
-        return None
-    lon, _, lat = key.partition(",")
-    try:
-        return Point(float(lon), float(lat))
-    except ValueError:
-        raise BadField("place", key, why="one of the places offered") from None
-
-
 def _draft(hub: Hub, said: Mapping[str, str]) -> Draft:
     """Return the report a call makes."""
+    city = hub.city()
     with hub.db.reading() as tx:
-        place = _point(tx, said["place"])
-    key, address = said["place"], said["where"].strip()
-    if key.startswith("area:"):
-        area = hub.city().tree.named(key.removeprefix("area:"))
-        address = f"{area.name.zh} {address}" if area and area.name.zh not in address else address
+        spot = spots.meant(tx, city, said["place"])
+    area, address = spot.area, said["where"]
+    if area is not None and area.name.zh not in address:
+        address = f"{area.name.zh} {address}"
     draft = Draft(
         text=said["text"], channel=Channel.HOTLINE, source="desk", address=address,
-        lon=place.lon if place else None, lat=place.lat if place else None,
+        lon=spot.place.lon if spot.place else None, lat=spot.place.lat if spot.place else None,
         category=said["category"] or None, contact=said["contact"], key=said["token"] or None,
-        joins=said["joins"],
-        asset=key.removeprefix("asset:") if key.startswith("asset:") else None,
+        joins=said["joins"], asset=spot.asset,
     )  # fmt: skip
     read(draft, now=hub.clock())
     return draft

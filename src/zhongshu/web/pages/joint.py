@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,6 +13,7 @@ from zhongshu.core.cases import Filter, Outcome
 from zhongshu.flow import browse, bulk, links
 from zhongshu.store import cases as store
 from zhongshu.web.api.joint import handling, linking
+from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import problem
@@ -47,29 +47,22 @@ def together(request: Request, hub: TheHub, actor: Reader, number: str) -> Respo
 
 
 @router.post("/cases/{number}/link-all")
-async def link_all(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+def link_all(request: Request, hub: TheHub, actor: Reader, number: str, sent: Sent) -> Response:
     """Link the chosen cases, and those whose numbers were typed."""
-    sent = await request.form()
-    numbers = [str(v) for v in sent.getlist("case")] + str(sent.get("more") or "").split()
-    return await told(request, f"/cases/{number}/together", lambda: linking(hub, actor, number, numbers))  # fmt: skip
+    numbers = texts(sent, "case") + text(sent, "more").split()
+    return told(request, f"/cases/{number}/together", linking(hub, actor, number, numbers))
 
 
 @router.post("/cases/{number}/handle-all")
-async def handle_all(request: Request, hub: TheHub, actor: Reader, number: str) -> Response:
+def handle_all(request: Request, hub: TheHub, actor: Reader, number: str, sent: Sent) -> Response:
     """Handle all linked cases and the leading one."""
-    sent = await request.form()
-    outcome, note = str(sent.get("outcome") or ""), str(sent.get("note") or "")
-    return await told(
-        request, f"/cases/{number}/together",
-        lambda: handling(hub, actor, number, None, outcome=outcome, note=note),
-    )  # fmt: skip
+    outcome, note = text(sent, "outcome"), text(sent, "note")
+    lines = handling(hub, actor, number, None, outcome=outcome, note=note)
+    return told(request, f"/cases/{number}/together", lines)
 
 
-async def told(
-    request: Request, back: str, work: Callable[[], Sequence[bulk.Line]], **view: Any
-) -> Response:
-    """Do something to many cases and show a line for each."""
-    lines = await asyncio.to_thread(work)
+def told(request: Request, back: str, lines: Sequence[bulk.Line], **view: Any) -> Response:
+    """Show what became of each of many cases."""
     lang = language(request)
     return page(
         request, "lines.html",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -11,8 +11,9 @@ from zhongshu.core.access import NEEDS, Actor, Permission
 from zhongshu.core.cases import Act
 from zhongshu.core.values import Refused
 from zhongshu.web import wanted
-from zhongshu.web.api.acts import ActIn
+from zhongshu.web.api.acts import ActIn, act_of
 from zhongshu.web.api.joint import acting, undoing
+from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.pages.joint import told
 
@@ -38,32 +39,26 @@ def offered(actor: Actor) -> list[Act]:
 
 
 @router.post("/desk/many")
-async def many(request: Request, hub: TheHub, actor: Reader) -> Response:
+def many(request: Request, hub: TheHub, actor: Reader, sent: Sent) -> Response:
     """Show what an act would do to each of the chosen cases; with ``sure``, do it."""
-    sent = await request.form()
-    chosen = [str(value) for value in sent.getlist("case")]
-    back = wanted.inside(str(sent.get("back") or ""), "/desk")
+    chosen, back = texts(sent, "case"), wanted.inside(text(sent, "back"), "/desk")
     if not chosen:
         raise NoneChosen("case")
-    word, sure = str(sent.get("act") or ""), bool(sent.get("sure"))
+    word, sure = text(sent, "act"), bool(text(sent, "sure"))
     if word == UNDO:
-        return await told(request, back, lambda: undoing(hub, actor, chosen), **_plain())
-    fields = {k: str(v) for k, v in sent.items() if k in ActIn.model_fields and str(v) != ""}
+        return told(request, back, undoing(hub, actor, chosen), act=UNDO, asks=(), undo=False)
+    fields = {name: said for name in ActIn.model_fields if (said := text(sent, name))}
     body = ActIn.model_validate(fields)
-    act = Act(word) if word in list(ACTS) else Act.NOTE
+    act = act_of(word, ACTS)
     versions = dict(one.split("@", 1) for one in chosen if "@" in one)
     preview = None if sure else {"action": "/desk/many", "fields": {**fields, "act": act.value, "back": back}, "versions": versions}  # fmt: skip
     city = hub.city()
-    return await told(
-        request, back, lambda: acting(hub, actor, word, chosen, body, pretend=not sure),
+    return told(
+        request, back, acting(hub, actor, act, chosen, body, pretend=not sure),
         preview=preview, act=act.value, said=fields, chosen=chosen,
-        asks=() if sure else ACTS.get(act, ()),
+        asks=() if sure else ACTS[act],
         units=[u for u in city.units.values() if u.active],
         categories=[c for c in city.catalogue.categories if c.active],
         undo=sure and act in (Act.DISPATCH, Act.MERGE),
         seconds=city.undo_window.total_seconds(),
     )  # fmt: skip
-
-
-def _plain() -> dict[str, Any]:
-    return {"act": UNDO, "asks": (), "undo": False}

@@ -12,12 +12,13 @@ from fastapi.responses import RedirectResponse, Response
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.messages import TO_REPORTERS, HookStyle, MessageState, usual_media
 from zhongshu.core.texts import Hearer, Medium
-from zhongshu.flow import addresses, browse, outbox
+from zhongshu.flow import addresses, outbox
 from zhongshu.store import cases
 from zhongshu.store.messages import MessageFilter
 from zhongshu.web import sheets, wanted
 from zhongshu.web.api.messages import as_json, before_of, media_of, message_filter
 from zhongshu.web.api.messages import media as rows_of_media
+from zhongshu.web.forms import Sent, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import page
@@ -98,20 +99,16 @@ def change_media(
     """Let somebody hear of something by these media, or by what is usual."""
     chosen = None if usual else on or []
     with hub.db.transaction() as tx:
-        if audience == Hearer.REPORTER:
-            outbox.set_reporter_media(tx, event, chosen, by=actor.account, at=hub.clock())
-        else:
-            outbox.set_staff_media(tx, event, audience, chosen, by=actor.account, at=hub.clock())
+        outbox.set_media(tx, event, audience, chosen, by=actor.account, at=hub.clock())
     hub.look_again()
     shown = urlencode({"group": group})
     return RedirectResponse(f"/workshop/messages/media?{shown}#{audience}-{event}", 303)
 
 
 @router.post("/workshop/messages/again")
-async def again(request: Request, hub: TheHub, _: Keeper) -> Response:
+def again(hub: TheHub, _: Keeper, sent: Sent) -> Response:
     """Send the ticked messages anew."""
-    sent = await request.form()
-    ids = [str(value) for value in sent.getlist("id")]
+    ids = texts(sent, "id")
     if not all(one.isascii() and one.isdigit() and len(one) < 19 for one in ids):
         raise BadField("id", ",".join(ids)[:100], why="numbers of messages")
     with hub.db.transaction() as tx:
@@ -161,7 +158,7 @@ def one(request: Request, hub: TheHub, actor: Keeper, message: int) -> Response:
     # Read once more behind the second wall: what the reader may see of it.
     with hub.db.seeing(actor.sight) as tx:
         case = cases.get(tx, found.case_id) if found.case_id is not None else None
-    seen = found.case_id is None or (case is not None and browse.covers(actor.sight, case))
+    seen = found.case_id is None or (case is not None and actor.sight.shows(case))
     return page(
         request, "message.html",
         {"m": found, "to": log.to.get(found.id, ""), "case": case if seen else None, "seen": seen},

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from zhongshu.core.access import EVERYTHING, Actor, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Filter, Order
 from zhongshu.core.replies import FOR, Blank, check
 from zhongshu.core.values import Lang, Refused
@@ -16,6 +15,7 @@ from zhongshu.flow import browse, replies
 from zhongshu.store import accounts, cases
 from zhongshu.store import replies as store
 from zhongshu.web.api.replies import ReplyIn, reply_of, text_of
+from zhongshu.web.forms import Sent, text, texts
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -37,8 +37,8 @@ def reply(
     with hub.db.seeing(actor.sight) as tx:
         case = browse.case(tx, actor.sight, number)
         chosen = replies.latest(tx, reply) if reply else None
-    text = text_of(hub, case, chosen, language(request)) if chosen else ""
-    return page(request, "reply_field.html", {"act": act, "text": text, "FOR": FOR})
+    filled = text_of(hub, case, chosen, language(request)) if chosen else ""
+    return page(request, "reply_field.html", {"act": act, "text": filled, "FOR": FOR})
 
 
 @router.get("/workshop/replies")
@@ -57,16 +57,14 @@ def listed(request: Request, hub: TheHub, _: Writer, code: str = "") -> Response
 
 
 @router.post("/workshop/replies")
-async def keep(request: Request, hub: TheHub, actor: Writer) -> Response:
+def keep(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Keep a reply as a new version; with ``preview`` only show how it would read."""
-    sent = await request.form()
     said: dict[str, Any] = {
-        **{name: str(sent.get(name) or "") for name in ("code", *_FIELDS)},
-        "acts": [str(act) for act in sent.getlist("acts")],
-    }
-    preview, lang = bool(sent.get("preview")), language(request)
+        **{name: text(sent, name) for name in ("code", *_FIELDS)}, "acts": texts(sent, "acts"),
+    }  # fmt: skip
+    preview, lang = bool(text(sent, "preview")), language(request)
     try:
-        shown = await asyncio.to_thread(_keep, hub, actor, said, preview=preview, lang=lang)
+        shown = _keep(hub, actor, said, preview=preview, lang=lang)
     except Refused as refusal:
         view = {**_list(hub, said["code"]), "said": said, "problem": problem(refusal, lang), "shown": None}  # fmt: skip
         return page(request, "replies.html", view, status=refusal.status)
@@ -85,13 +83,14 @@ def drop(hub: TheHub, actor: Writer, code: str) -> Response:
 
 
 def _keep(hub: Hub, actor: Actor, said: dict[str, Any], *, preview: bool, lang: Lang) -> Any:
-    """Keep a reply, or return how it would read for the newest case."""
+    """Keep a reply, or return how it would read for the newest case in sight."""
     fresh = reply_of(said["code"], ReplyIn(acts=said["acts"], **{n: said[n] for n in _FIELDS}))
-    with hub.db.transaction() as tx:
-        if not preview:
+    if not preview:
+        with hub.db.transaction() as tx:
             return replies.keep(tx, fresh, by=actor.account, at=hub.clock())
-        check(fresh)
-        newest = cases.page(tx, EVERYTHING, Filter(), order=Order.NEWEST, after=None, limit=1)
+    check(fresh)
+    with hub.db.seeing(actor.sight) as tx:
+        newest = cases.page(tx, actor.sight, Filter(), order=Order.NEWEST, after=None, limit=1)
     return [(case.number, text_of(hub, case, fresh, lang)) for case in newest]
 
 

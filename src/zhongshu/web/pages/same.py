@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases import Act
@@ -16,6 +16,7 @@ from zhongshu.core.values import Refused
 from zhongshu.flow import browse, same
 from zhongshu.flow.browse import Sheet
 from zhongshu.web.api.same import RuleIn, changed_rule
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
@@ -60,24 +61,23 @@ def rules(request: Request, hub: TheHub, _: Writer) -> Response:
 
 
 @router.post("/workshop/same")
-async def set_rule(request: Request, hub: TheHub, actor: Writer) -> Response:
+def set_rule(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Set a rule from a form, or take it back; a refusal shows the page with the reason."""
-    sent = {name: str(value) for name, value in (await request.form()).items()}
     try:
-        await asyncio.to_thread(_set, hub, actor, sent)
+        _set(hub, actor, sent)
     except Refused as refusal:
         return _rules(request, hub, refusal)
     return RedirectResponse("/workshop/same", 303)
 
 
-def _set(hub: Hub, actor: Actor, sent: dict[str, str]) -> None:
-    category, by, at = sent.get("category", ""), actor.account, hub.clock()
+def _set(hub: Hub, actor: Actor, sent: FormData) -> None:
+    category, by, at = text(sent, "category"), actor.account, hub.clock()
     with hub.db.transaction() as tx:
-        if sent.get("drop"):
+        if text(sent, "drop"):
             same.drop_rule(tx, category, by=by, at=at)
             return
-        numbers = {name: _number(name, sent[name]) for name in BOUNDS if sent.get(name, "").strip()}
-        body = RuleIn(category=category, joins=sent.get("joins") == "yes", **numbers)  # pyright: ignore[reportArgumentType] # names of BOUNDS
+        numbers = {name: _number(name, text(sent, name)) for name in BOUNDS if text(sent, name)}
+        body = RuleIn(category=category, joins=text(sent, "joins") == "yes", **numbers)  # pyright: ignore[reportArgumentType] # names of BOUNDS
         same.set_rule(tx, hub.city(), category, changed_rule(tx, body), by=by, at=at)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -86,14 +85,14 @@ def days(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
 
 
 @router.post("/units")
-async def units(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
+def units(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Bring in units from a table, and name every row that is refused."""
     try:
-        told = await asyncio.to_thread(_units, hub, actor, *await file(sent))
+        told = _units(hub, actor, *file(sent))
     except Refused as refusal:
-        return await asyncio.to_thread(_start, request, hub, actor, refusal=refusal)
+        return _start(request, hub, actor, refusal=refusal)
     hub.look_again()
-    return await asyncio.to_thread(_start, request, hub, actor, units=told)
+    return _start(request, hub, actor, units=told)
 
 
 def _units(hub: Hub, actor: Actor, name: str, data: bytes) -> Any:

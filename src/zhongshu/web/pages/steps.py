@@ -187,7 +187,7 @@ async def words(
             written = replace(written, held=key)
         return _on(request, hub, Step.WORDS, written)
     except Refused as refusal:
-        return _shown(request, hub, Step.WORDS, written, refusal=refusal)
+        return await asyncio.to_thread(_shown, request, hub, Step.WORDS, written, refusal=refusal)
 
 
 @router.post("/report/contact")
@@ -217,7 +217,8 @@ async def send(request: Request, hub: TheHub, actor: Public) -> Response:
     if begun is None or begun.open_steps():
         return RedirectResponse(_at(request, begun.open_steps()[0] if begun else Step.WHAT), 303)
     try:
-        draft = taking.draft(
+        draft = await asyncio.to_thread(
+            taking.draft,
             request, text=begun.text or said(THE_SAME, language(request)), group=begun.group,
             lon=begun.lon, lat=begun.lat, address=begun.address, contact=begun.contact,
             channel=taking.channel(actor), key=begun.key, joins=begun.joins,
@@ -226,7 +227,7 @@ async def send(request: Request, hub: TheHub, actor: Public) -> Response:
         receipt = await request.app.state.reports.send(draft)
     except Refused as refusal:
         fresh = replace(begun, key=hub.random(12).hex(), joins="")
-        return _shown(request, hub, Step.CHECK, fresh, refusal=refusal)
+        return await asyncio.to_thread(_shown, request, hub, Step.CHECK, fresh, refusal=refusal)
     answer = await taking.received(request, receipt, [], begun.held)
     answer.delete_cookie(COOKIE, path="/")
     return answer
