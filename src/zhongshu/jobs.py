@@ -75,7 +75,7 @@ def run(
         (DEADLINES_EVERY_S, lambda: _deadlines(db, city, clock)),
         (TELLING_EVERY_S, lambda: _telling(db, city, clock, out)),
         (TELLING_EVERY_S, _WhenChanged(city, lambda: _idle_rules(db, city, clock, out))),
-        (ERASING_EVERY_S, lambda: _erasing(db, clock)),
+        (ERASING_EVERY_S, lambda: erase(db, clock)),
         (LETTING_GO_EVERY_S, lambda: _letting_go(db, clock)),
         (RUNS_EVERY_S, lambda: runs(db, city, clock)),
         (DAYS_EVERY_S, lambda: _days(db, city, clock)),
@@ -190,16 +190,17 @@ def send(
     return len(parcels) - len(untried)
 
 
-def _erasing(db: Database, clock: Callable[[], datetime]) -> None:
+def erase(db: Database, clock: Callable[[], datetime]) -> None:
+    """Erase what has been kept for long enough, until nothing of it is left."""
     with db.transaction() as tx:
         contacts.erase(tx, at=clock())
-    more = True
-    while more:
-        with db.transaction() as tx:
-            more = notices.forget(tx, now=clock()) > 0
+    for forget in (notices.forget, sending.forget):
+        more = True
+        while more:
+            with db.transaction() as tx:
+                more = forget(tx, now=clock()) > 0
     with db.transaction() as tx:
         addresses.forget(tx, now=clock())
-        sending.forget(tx, now=clock())
 
 
 def _letting_go(db: Database, clock: Callable[[], datetime]) -> None:

@@ -26,6 +26,7 @@ from zhongshu.core.grid import (
     cover,
     read_features,
     read_table,
+    samples,
     square_metres,
     with_parents,
 )
@@ -168,6 +169,21 @@ def test_a_feature_that_cannot_be_taken_is_named_with_its_reason(
     assert said in reject.reason
     # The neighbours of a bad one are taken all the same.
     assert [(d.code, d.row) for d in reading.drafts] == [("B", 2)]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        7, None, {"geometry": 7}, {"geometry": ring(SQUARE), "properties": 7},
+        feature(ring([(float("inf"), 34.0), *SQUARE[1:]])), feature(7),
+        feature({"type": "Polygon", "coordinates": [[["a", "b"]]]}),
+    ],
+)  # fmt: skip
+def test_what_is_no_feature_is_named_and_gives_no_sample_place(one: Any) -> None:
+    reading = read(one, feature(ring(SQUARE), code="B"))
+    assert [(r.row, d.code) for r in reading.rejects for d in reading.drafts] == [(1, "B")]
+    shown = samples(collection(one, feature(ring(SQUARE), code="B")), "wgs84", label="code")
+    assert [s.label for s in shown] == ["B"]
 
 
 def test_of_two_features_with_one_code_the_first_is_taken_and_the_second_named() -> None:

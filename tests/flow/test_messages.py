@@ -33,13 +33,23 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.texts import Hearer, Medium, NoSuchVariable, Text, check, filled, usual
 from zhongshu.core.values import Refused
-from zhongshu.flow import addresses, notices, outward, sending, setup, subscriptions, texts
+from zhongshu.flow import (
+    addresses,
+    notices,
+    outward,
+    sending,
+    setup,
+    subscriptions,
+    texts,
+    undo,
+)
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.flow.outward import Outlet
 from zhongshu.link.hooks import Groups
 from zhongshu.link.mail import Smtp
 from zhongshu.store import city as city_store
+from zhongshu.store import messages as store
 from zhongshu.store.db import Database
 from zhongshu.web.look import worded
 
@@ -283,16 +293,77 @@ def test_a_joined_report_hears_of_the_merge_and_what_is_undone_in_time_is_told_n
     told(db, city)
     carrier = Carrier()
     carried(db, city, carrier)
-    assert carrier.taken == []  # the window is open
+    (receipt,) = carrier.taken  # at once: only the merge may still be taken back
+    assert receipt.body.count("案件：") == 1
     with db.transaction() as tx:
-        act(tx, city, case.id, Act.UNMERGE, by=ADA, at=NOW)
+        undo.undo(tx, city, actor(db, "ada"), case.number, at=NOW + timedelta(seconds=30))
     later = NOW + timedelta(seconds=61)
     told(db, city, later)
     carried(db, city, carrier, later)
     with db.transaction() as tx:
         rows = tx.execute("select event, state, last_error from messages order by id").fetchall()
-    assert ("case:merged", "dropped", "undone") in rows
+    assert [row for row in rows if "merged" in row[0]] == [
+        ("case:merged", "dropped", "undone"), ("case:unmerged", "dropped", "undone"),
+    ]  # fmt: skip
     assert not any("合并" in p.subject and "case:merged" in p.subject for p in carrier.taken)
+
+
+def test_a_merge_that_is_undone_by_its_own_act_is_told_as_what_it_was(db: Database) -> None:
+    city = staffed(db, window=60)
+    case = asked(db, city)
+    with db.transaction() as tx:
+        other = sent(tx, city, draft("井盖丢了", lat=34.01))
+        act(tx, city, case.id, Act.MERGE, by=ADA, at=NOW, form=Form(into=other.id))
+        act(tx, city, case.id, Act.UNMERGE, by=ADA, at=NOW)
+    later = NOW + timedelta(seconds=61)
+    told(db, city, later)
+    carried(db, city, Carrier(), later)
+    with db.transaction() as tx:
+        rows = tx.execute("select event, state from messages").fetchall()
+    assert {("case:merged", "sent"), ("case:unmerged", "sent")} <= set(rows)
+
+
+def test_danger_does_not_wait_for_what_nobody_can_take_back(db: Database) -> None:
+    city = staffed(db, window=60)
+    reached(db, "gina")
+    with db.transaction() as tx:
+        sent(tx, city, draft("路面塌陷"))
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert [p.to for p in carrier.taken] == ["gina@city.example"]
+
+
+def test_what_the_city_answers_on_closing_is_in_the_mail(db: Database) -> None:
+    city = staffed(db)
+    case = asked(db, city)
+    with db.transaction() as tx:
+        through(tx, city, case, *DONE[:-1])
+        act(tx, city, case.id, Act.CLOSE, by=ADA, at=NOW, form=Form(reason="灯管已换"))
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert carrier.taken[-1].body.count("答复：灯管已换") == 1
+
+
+def test_a_push_of_several_cases_leads_to_the_list_and_of_one_to_it(db: Database) -> None:
+    city = staffed(db)
+    who = actor(db, "hana")
+    with db.transaction() as tx:
+        key = {"key": KEY, "random": CHANCE, "at": NOW}
+        addresses.add_browser(tx, who.account, url="https://push.example/a", p256dh="p", auth="a", **key)  # fmt: skip
+        one = through(tx, city, sent(tx, city, draft("路灯不亮")), DISPATCH)
+    told(db, city)
+    carrier = Carrier()
+    carried(db, city, carrier, medium=Medium.PUSH)
+    with db.transaction() as tx:
+        for n in (1, 2):
+            through(tx, city, sent(tx, city, draft("路灯不亮", lon=113.005 + n / 100)), DISPATCH)
+    told(db, city)
+    carried(db, city, carrier, medium=Medium.PUSH)
+    assert [p.link for p in carrier.taken] == [
+        f"https://hub.example/cases/{one.number}", "https://hub.example/inbox",
+    ]  # fmt: skip
 
 
 def test_who_wants_no_more_gets_no_more_what_waits_included(db: Database) -> None:
@@ -383,6 +454,62 @@ def test_a_subscription_is_confirmed_by_its_link_told_in_the_morning_and_erased_
         subscriptions.unsubscribe(tx, KEY, word)
         assert tx.execute("select count(*) from subscriptions").fetchone() == (0,)
         assert tx.execute("select count(*) from messages").fetchone() == (0,)
+
+
+def test_a_day_with_more_news_than_a_lot_is_still_one_mail_to_each(db: Database) -> None:
+    city = staffed(db)
+    people = [f"wu{n}@example.org" for n in range(4)]
+    for address in people:
+        subscribed(db, city, address, category="light")
+    with db.transaction() as tx:
+        tx.execute("update subscriptions set confirmed_at = %s", (NOW,))
+        tx.execute("delete from messages")
+        ids = [n for (n,) in tx.execute("select id from subscriptions order by id").fetchall()]
+        moment, each = NOW.isoformat(), 20
+        rows = [
+            {
+                "medium": "email", "channel": "email", "hearer": "subscriber", "event": "case:filed",
+                "about": str(n), "lang": "zh", "subscription": one, "at": moment, "made_at": moment,
+                "due_at": moment,
+            }
+            for n in range(each) for one in ids
+        ]  # fmt: skip
+        assert store.add(tx, rows) == len(people) * each > sending.LOT
+    carrier = Carrier(answer=fails)
+    carried(db, city, carrier)
+    assert states(db) == {"waiting": len(people) * each}
+    with db.transaction() as tx:
+        keys = tx.execute(
+            "select bundle, count(*), min(tries), max(tries) from messages group by 1"
+        )
+        assert [row[1:] for row in keys.fetchall()] == [(each, 1, 1)] * len(people)
+    carrier.answer = lambda _: None
+    carried(db, city, carrier, NOW + timedelta(hours=1))
+    assert sorted(p.to for p in carrier.taken) == people
+    assert {len(p.ids) for p in carrier.taken} == {each}
+    assert len({p.key for p in carrier.taken}) == len(people)
+
+
+def test_more_than_a_lot_for_one_hearer_goes_in_parts_each_under_a_key_of_its_own(
+    db: Database,
+) -> None:
+    city = staffed(db)
+    reached(db, "hana")
+    with db.transaction() as tx:
+        moment = NOW.isoformat()
+        rows = [
+            {
+                "medium": "email", "channel": "email", "hearer": "staff", "event": "case:dispatched",
+                "about": str(n), "lang": "zh", "account": actor(db, "hana").account, "at": moment,
+                "made_at": moment, "due_at": moment,
+            }
+            for n in range(sending.LOT + 1)
+        ]  # fmt: skip
+        store.add(tx, rows)
+    carrier = Carrier()
+    carried(db, city, carrier)
+    assert [len(p.ids) for p in carrier.taken] == [sending.LOT, 1]
+    assert len({p.key for p in carrier.taken}) == 2
 
 
 def test_what_is_never_confirmed_is_erased_after_two_days(db: Database) -> None:
@@ -585,6 +712,19 @@ def test_every_usual_text_names_only_what_is_there() -> None:
         for event in events(hearer):
             for lang in ("zh", "en"):
                 assert check(usual(hearer, event, medium, lang), hearer, medium)
+
+
+def test_the_log_is_forgotten_whole_however_long_it_is(db: Database) -> None:
+    staffed(db)
+    with db.transaction() as tx:
+        tx.execute(
+            "insert into messages (medium, channel, hearer, event, about, lang, state, account, at,"
+            " made_at, due_at, next_at, sent_at, ended_at) select 'chat', 'chat:1', 'staff', 'test',"
+            " n::text, 'zh', 'sent', (select min(id) from accounts), %(at)s, %(at)s, %(at)s, %(at)s, %(at)s, %(at)s"
+            " from generate_series(1, 10001) n", {"at": NOW - sending.KEEP - timedelta(days=1)},
+        )  # fmt: skip
+    jobs.erase(db, lambda: NOW)
+    assert states(db) == {}
 
 
 def test_waits_grow_and_end() -> None:

@@ -15,6 +15,7 @@ from tests.flow.test_intake import RANDOM, folded, send, sent, through
 from zhongshu.core.access import EVERYTHING, NotFound, Sight
 from zhongshu.core.cases import Act, Case, Outcome, Stage
 from zhongshu.core.cases.matching import SameRule, Tie
+from zhongshu.core.cases.undo import NothingToUndo
 from zhongshu.core.intake import OWN
 from zhongshu.core.pictures import Picture
 from zhongshu.core.place import Point, tile
@@ -233,6 +234,19 @@ def test_two_cases_compare_however_far_apart(tx: Tx, city: City) -> None:
 
 
 # ── merged and un-merged ─────────────────────────────────────────────────────────────
+
+
+def test_taking_a_merge_back_is_looked_at_again_under_the_lock(tx: Tx, city: City) -> None:
+    one, other = sent(tx, city, draft("路灯不亮")), sent(tx, city, draft("井盖丢了", lat=34.01))
+    merged = act(tx, city, other.id, Act.MERGE, by=DING, at=NOW, form=Form(into=one.id))
+    undoing = Form(undoes=merged.version)
+    late = NOW + city.undo_window
+    for by, at, form in (
+        (DING, late, undoing), (ADA, NOW, undoing), (DING, NOW, Form(undoes=merged.version - 1)),
+    ):  # fmt: skip
+        with pytest.raises(NothingToUndo):
+            act(tx, city, other.id, Act.UNMERGE, by=by, at=at, form=form)
+    act(tx, city, other.id, Act.UNMERGE, by=DING, at=NOW, form=undoing)
 
 
 def test_what_undoing_would_restore_is_what_it_restores(tx: Tx, city: City) -> None:

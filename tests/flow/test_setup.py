@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.cast import ADA
+from tests.factories import NOW
 from zhongshu.core.grid import Columns, read_features, read_table
-from zhongshu.flow import setup
+from zhongshu.core.presets import STORM
+from zhongshu.flow import ladder, outbox, people, presets, setup, start, terms
 from zhongshu.flow.city import load
 from zhongshu.link.tables import NoSuchColumn, rows
-from zhongshu.store.db import Database
+from zhongshu.store import city as city_store
+from zhongshu.store.db import Database, Tx
 
 CODES = Columns(code="code", name_zh="name", parent="parent")
 
@@ -50,6 +57,47 @@ def test_boston_is_mended_measured_and_below_nothing(db: Database, shared_data: 
     # The test city lies elsewhere: none of the areas overlaps any of its communities.
     assert told.new == 0
     assert len(told.rejects) == 26
+
+
+BY = people.Hand(account=ADA.account, at=NOW, zone=ZoneInfo("Asia/Shanghai"))
+#: Everything that changes one thing of the setting “city”, and the thing.
+CHANGES: dict[str, Callable[[Tx], object]] = {
+    "name_en": lambda tx: start.name(tx, BY, zh="测试市", en="Changed", zone="Asia/Shanghai"),
+    "words": lambda tx: terms.change(tx, BY, "duty:grid_lead", zh="格长", en=""),
+    "photo_metres": lambda tx: setup.choose(tx, "photo_metres", "77"),
+    "lottery": lambda tx: setup.choose(tx, "lottery.30", "0.5"),
+    "ladder": lambda tx: ladder.set_rung(tx, "handle", "warn", told=["handlers"]),
+    "tellings": lambda tx: ladder.set_telling(tx, "hazard", told=["handlers"]),
+    "messages": lambda tx: outbox.set_media(tx, "hazard", "handlers", ["sms"], by=None, at=NOW),
+    "mode": lambda tx: presets.switch(tx, STORM.code, by=ADA.account, at=NOW),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+def test_two_who_change_the_city_at_the_same_time_keep_each_others_changes(db: Database) -> None:
+    for key, deed in CHANGES.items():
+        with db.transaction() as tx:
+            setup.choose(tx, "undo_seconds", "1")
+        with db.transaction() as first:
+            setup.choose(first, "undo_seconds", "2")
+            other = threading.Thread(target=_does, args=(db, deed))
+            other.start()
+            while not _waits(db):
+                assert other.is_alive(), f"{key} did not wait"
+        other.join()
+        with db.transaction() as tx:
+            said = city_store.setting(tx, "city")
+        assert said["undo_seconds"] == 2, f"{key} wrote over what another had just written"
+        assert key in said
+
+
+def _does(db: Database, deed: Callable[[Tx], object]) -> None:
+    with db.transaction() as tx:
+        deed(tx)
+
+
+def _waits(db: Database) -> bool:
+    with db.reading() as connection:
+        return connection.execute("select from pg_locks where not granted").rowcount > 0
 
 
 def test_units_name_what_is_wrong_with_a_row_and_the_rest_goes_on(db: Database) -> None:

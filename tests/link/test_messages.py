@@ -7,13 +7,14 @@ import hmac
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.link.outside import free_port, mail_server, web_server
 from zhongshu import main
-from zhongshu.core.messages import Fault, HookStyle, Parcel
+from zhongshu.core.messages import Fault, HookStyle, Parcel, host_of
 from zhongshu.core.texts import Medium
 from zhongshu.link import push
 from zhongshu.link.hooks import Groups, SmsGateway, heard, request
@@ -81,6 +82,15 @@ def test_what_a_server_says_of_a_receiver(answer: str, fault: Fault, permanent: 
     assert len(box.letters) == (0 if fault is Fault.CHANNEL else 1)
 
 
+@pytest.mark.parametrize("to", ["li@x..com", ".li@example.org", "李@example.org"])
+def test_an_address_that_no_header_can_hold_holds_up_no_other_mail(to: str) -> None:
+    with mail_server() as box:
+        bad, good = smtp(box.port).carry([parcel(1, to), parcel(2)])
+    assert (bad.fault, bad.permanent, good.fault) == (Fault.ADDRESS, True, None)
+    assert to.partition("@")[0] not in bad.error
+    assert len(box.letters) == 1
+
+
 def test_the_doctor_sees_whether_the_password_is_right() -> None:
     with mail_server(password="right") as box:
         assert "answers" in smtp(box.port, user="hub", password="right").greet()
@@ -118,6 +128,40 @@ def test_a_broken_group_does_not_hold_up_another() -> None:
         parcels = [group(bad.url, 1), group(bad.url, 2), group(good.url, 3, "chat:2")]
         done = list(Groups(inside=INSIDE).carry(parcels))
     assert [(d.ids, d.fault) for d in done] == [((1,), Fault.CHANNEL), ((3,), None)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://robot.example:99999/send?key=SECRET", "https://a..b/send?key=SECRET",
+        "http://127.0.0.1:PORT/é?key=SECRET", "http://127.0.0.1:PORT/send?key=SECRET\x01",
+        "https://[:::::]/send?key=SECRET",
+    ],
+)  # fmt: skip
+def test_a_group_nothing_can_be_posted_to_holds_up_no_other_and_its_key_is_not_kept(
+    url: str,
+) -> None:
+    with web_server() as good:
+        there = url.replace("PORT", str(urlsplit(good.url).port))
+        parcels = [group(there, 1), group(good.url, 2, "chat:2")]
+        bad, fine = Groups(inside=INSIDE).carry(parcels)
+    assert (bad.fault, fine.fault) == (Fault.CHANNEL, None)
+    assert "SECRET" not in bad.error
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://robot.example/send?key=k", "robot.example"), ("https://h:65535/", "h"),
+        ("https://[::1]/a", "::1"), ("https://h/a%20b", "h"), ("https://h:65536/", None),
+        ("https://a..b/", None), ("https://-h/", None), ("https://h/é", None),
+        ("https://h/a b", None), ("https://h/a\x01", None), ("https://h/#a", None), ("ftp://h/", None),
+    ],
+)  # fmt: skip
+def test_an_address_of_a_group_is_one_that_something_can_be_posted_to(
+    url: str, host: str | None
+) -> None:
+    assert host_of(url) == host
 
 
 def test_robots_get_what_they_document() -> None:

@@ -137,5 +137,17 @@ def test_nobody_else_commits() -> None:
     assert {inside(p) for p in SOURCES if any(c.endswith(ending) for c in calls(p))} == {"store/db.py"}  # fmt: skip
 
 
+def test_whoever_asks_within_a_sight_asks_behind_the_second_wall() -> None:
+    """A transaction in which the web asks what somebody may see is one that only shows that."""
+    for path in (ROOT / "src/zhongshu/web").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.With):
+                continue
+            begun = {ast.unparse(item.context_expr).rpartition(".")[2] for item in node.items}
+            if begun & {"transaction()", "writing()"}:
+                asked = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+                assert not asked & {"sight", "sight_for"}, f"{path.name}:{node.lineno}"
+
+
 def test_no_file_is_named_after_nothing() -> None:
     assert [p.name for p in SOURCES if p.stem in ("utils", "helpers", "manager", "misc", "common", "base")] == []  # fmt: skip

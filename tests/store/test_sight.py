@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -349,6 +350,31 @@ def test_with_every_check_of_the_program_gone_no_page_shows_more(
     else:
         assert len(leaks) >= 8
         assert counted == 2
+
+
+@pytest.mark.parametrize("walled", [True, False])
+@pytest.mark.parametrize(
+    ("duty", "path", "said"),
+    [
+        ("acceptor", "/api/v1/acts/note", {"note": "n", "preview": True}),
+        ("acceptor", "/api/v1/acts/note", {"note": "n"}),
+        ("admin", "/api/v1/texts/preview", {"place": "staff", "medium": "email", "lang": "zh", "body": "{number}", "subject": "s"}),
+    ],
+)  # fmt: skip
+def test_with_every_check_gone_nothing_out_of_sight_is_done_tried_or_looked_at(
+    db: Database, monkeypatch: pytest.MonkeyPatch, duty: str, path: str, said: dict[str, Any],
+    walled: bool,
+) -> None:  # fmt: skip
+    with db.transaction() as tx:
+        hidden = sent(tx, load(tx), draft("路灯不亮", lon=113.0199, lat=34.0195))
+        tx.execute("update posts set duty = %s where duty = 'viewer'", (duty,))
+    headers = {**key_for(db, "nora"), "accept": "application/json"}
+    monkeypatch.setattr(Sight, "covers", lambda *_, **__: True)
+    monkeypatch.setattr(cases, "_covered", lambda *_: None)
+    with Database(db.conninfo, walled=walled) as there, TestClient(app_on(hub_on(there))) as client:  # fmt: skip
+        which = {"case": hidden.number} if "texts" in path else {"cases": [hidden.number]}
+        answer = client.post(path, json={**said, **which}, headers=headers)
+    assert ('"status":404' in answer.text) is walled, answer.text
 
 
 # ── where the hub may not make roles ─────────────────────────────────────────────────

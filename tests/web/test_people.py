@@ -11,7 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.cast import ADMIN, DING, HANA
-from tests.factories import NOW
+from tests.factories import NOW, draft
+from tests.flow.test_intake import sent
 from tests.shape.test_routes import Fill, guards, walk
 from tests.web.hub import HTML, app_on, signed_in
 from zhongshu.flow import signin
@@ -148,6 +149,23 @@ def test_looking_shows_what_the_post_sees_under_a_bar_and_is_kept(
     assert "Stop looking" not in admin.get("/desk").text
     assert admin.get("/workshop/accounts").status_code == 200
     assert kinds(db) == ["access:view_ended", "access:viewed"]
+
+
+@pytest.mark.parametrize("duty", ["dispatcher", "viewer"])
+def test_cases_can_be_looked_at_through_a_post_and_nobody_is_seen_at_them(
+    admin: TestClient, db: Database, hub: Hub, duty: str
+) -> None:
+    with db.transaction() as tx:
+        case = sent(tx, hub.city(), draft("路灯不亮", lat=34.031))  # in district N
+    admin.post(f"/workshop/posts/{post_of(db, duty)}/view")
+    paths = (
+        f"/cases/{case.number}", f"/desk?case={case.number}", f"/desk/case/{case.number}",
+        f"/desk/here?case={case.number}&at={case.number}",
+    )  # fmt: skip
+    for path in paths:
+        assert admin.get(path).status_code == 200, path
+    with db.transaction() as tx:
+        assert tx.execute("select count(*) from openings").fetchone() == (0,)
 
 
 def test_nothing_can_be_written_while_looking(admin: TestClient, db: Database, hub: Hub) -> None:

@@ -8,7 +8,7 @@ its text may name, stands here; nobody is reached from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from zhongshu.core.cases.clocks import Rung
 from zhongshu.core.escalation import LADDER, USUAL_QUIET, Audience, among
 from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.notices import TELLINGS
-from zhongshu.core.texts import Hearer, Medium
+from zhongshu.core.texts import CONFIRM, TEST, Hearer, Medium
 from zhongshu.core.values import Refused
 
 
@@ -86,6 +86,21 @@ class Delivery:
     gone: tuple[str, ...] = ()
 
 
+def taken(parcel: Parcel, *, gone: tuple[str, ...] = ()) -> Delivery:
+    """Return that a parcel was taken."""
+    return Delivery(ids=parcel.ids, channel=parcel.channel, gone=gone)
+
+
+def failed(
+    parcel: Parcel, error: str, fault: Fault, *, permanent: bool = False, gone: tuple[str, ...] = ()
+) -> Delivery:  # fmt: skip
+    """Return that a parcel was not taken, and whose fault that is."""
+    return Delivery(
+        ids=parcel.ids, channel=parcel.channel, error=error, fault=fault, permanent=permanent,
+        gone=gone,
+    )  # fmt: skip
+
+
 #: How long after each try that failed the next one follows; after the last it is given up.
 WAITS: tuple[timedelta, ...] = tuple(
     timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60, 120, 240, 480, 720)
@@ -120,10 +135,6 @@ TO_REPORTERS: Mapping[Kind, tuple[Medium, ...]] = MappingProxyType(
 )  # fmt: skip
 #: What subscribers of an area or a class hear of.
 TO_SUBSCRIBERS: frozenset[Kind] = frozenset({_K.FILED, _K.CLOSED, _K.REOPENED})
-#: What undoes a step: within the window nobody is told of either.
-UNDONE_BY: Mapping[Kind, Kind] = MappingProxyType({_K.MERGED: _K.UNMERGED})
-#: The mail in which a subscriber says it was he who asked; a message to try a channel.
-CONFIRM, TEST = "subscribe:confirm", "test"
 
 _AT_ONCE = ("hazard", "call:called", "call:late")
 _E, _S, _C, _P = Medium.EMAIL, Medium.SMS, Medium.CHAT, Medium.PUSH
@@ -201,11 +212,6 @@ def said_to_subscribers(fact: Fact) -> Kind | None:
     return fact.kind if fact.kind in (Kind.CLOSED, Kind.REOPENED) else None
 
 
-def undone(fact: Fact, later: Sequence[Fact]) -> bool:
-    """Say whether what a fact did was taken back by one of the facts after it."""
-    return UNDONE_BY.get(fact.kind) in {one.kind for one in later}
-
-
 def by_day(at: datetime, zone: ZoneInfo) -> datetime:
     """Return when a resident may be written to: not in the usual quiet hours."""
     return USUAL_QUIET.until(at, zone) or at
@@ -218,13 +224,19 @@ def next_morning(at: datetime, zone: ZoneInfo, *, hour: int = 8) -> datetime:
     return (today if local < today else today + timedelta(days=1)).astimezone(at.tzinfo)
 
 
-_URL = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][^\s#]*)?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#: A path of printable ASCII without a fragment: what else it has is written as %E8%B7%AF.
+_URL = re.compile(
+    rf"https?://({_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?(?:[/?][!-\"$-~]*)?"
+)
 
 
 def host_of(url: str) -> str | None:
     """Return the host of an address something can be posted to; None where it is no such."""
     found = _URL.fullmatch(url) if len(url) <= 1000 else None
-    return found and found[1].strip("[]").lower()
+    if found is None or len(found[1]) > 253 or int(found[2] or 443) > 65_535:
+        return None
+    return found[1].strip("[]").lower()
 
 
 class NoSuchEvent(Refused):

@@ -46,6 +46,8 @@ class Text:
         return head, foot
 
 
+#: The mail in which a subscriber says it was he who asked; a message to try a channel.
+CONFIRM, TEST = "subscribe:confirm", "test"
 MOST_SUBJECT, MOST_BODY = 200, 4000
 _BLANK = re.compile(r"\{([^{}\n]*)\}")
 
@@ -65,9 +67,6 @@ VARIABLES: Mapping[tuple[Hearer, Medium], tuple[str, ...]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-#: What is filled in when a message is handed over, and stands in no log: the way to somebody's
-#: own page.
-SECRETS: frozenset[str] = frozenset({"link", "stop"})
 
 
 class NoSuchVariable(Refused):
@@ -177,4 +176,4 @@ def usual(hearer: Hearer, event: str, medium: Medium, lang: Lang) -> Text:
         return _STAFF[medium, lang]
     if hearer is Hearer.REPORTER:
         return _REPORTER[medium, lang]
-    return (_CONFIRM if event == "subscribe:confirm" else _SUBSCRIBER)[lang]
+    return (_CONFIRM if event == CONFIRM else _SUBSCRIBER)[lang]

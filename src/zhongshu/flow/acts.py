@@ -16,7 +16,7 @@ from zhongshu.core import procedures
 from zhongshu.core.cases import Act, Case, Outcome, Stage, allowed, begun, changed, fold, step
 from zhongshu.core.cases.clocks import Tick
 from zhongshu.core.cases.evidence import Shot
-from zhongshu.core.cases.undo import NothingToUndo, undoable
+from zhongshu.core.cases.undo import taken_back
 from zhongshu.core.catalogue import Category
 from zhongshu.core.facts import A_REPORTER, By, Kind
 from zhongshu.core.intake import by_device, start
@@ -27,8 +27,6 @@ from zhongshu.flow.city import City
 from zhongshu.store import cases, facts, reports, tasks, vault
 from zhongshu.store.db import Tx
 
-#: How long a reporter may reopen a closed case, where the city says nothing.
-REOPEN_DAYS = 15
 #: What reaches the hub within this time of being done was never waiting on a device.
 SENT_AT_ONCE = timedelta(minutes=2)
 
@@ -251,8 +249,7 @@ def _return(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
 
 def reopen_until(city: City, case: Case) -> datetime | None:
     """Return until when the reporter may have a case worked on anew; None while it is open."""
-    days = int(city.said.get("reopen_days", REOPEN_DAYS))
-    return None if case.closed_at is None else case.closed_at + timedelta(days=days)
+    return case.closed_at and case.closed_at + timedelta(days=city.reopen_days)
 
 
 def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
@@ -262,7 +259,7 @@ def _reopen(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, for
     until = reopen_until(city, case)
     if by == A_REPORTER and until is not None and case.closed_at is not None and at > until:
         day = f"{case.closed_at.astimezone(city.zone):%Y-%m-%d}"
-        raise WindowClosed("closed_at", day, days=(until - case.closed_at).days)
+        raise WindowClosed("closed_at", day, days=city.reopen_days)
     tick = Tick.REOPENED if case.stage is Stage.CLOSED else Tick.REVIVED
     return _plainly(tx, city, case, what, by, at, form, sets=city.ticked(case, tick, at))
 
@@ -404,9 +401,7 @@ def _dispatch(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, f
 def _withdraw(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
     """Take a dispatch back as if it had not been: unit, deadline and clocks as they were."""
     story = facts.of_case(tx, case.id)
-    was = undoable(story, by.account, at=at, window=city.undo_window)
-    if was is None or was.act is not what:
-        raise NothingToUndo("case", case.number)
+    was = taken_back(case.number, story, by, what, form.undoes, at=at, window=city.undo_window)
     before = fold(case.id, story[: was.fact.seq - 1])
     asked = {procedures.ProcedureKind.ASSIST} - set(map(procedures.ProcedureKind, before.pending))
     case = pending.lapsed(tx, case, asked, by=by, at=at)
@@ -472,7 +467,10 @@ def _link(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form:
 
 
 def _unmerge(tx: Tx, city: City, case: Case, what: Act, by: By, at: datetime, form: Form) -> Case:
-    said = {"undoes": form.undoes} if form.undoes is not None else {}
+    said = {} if form.undoes is None else {"undoes": form.undoes}
+    if said:
+        story = facts.of_case(tx, case.id)
+        taken_back(case.number, story, by, what, form.undoes, at=at, window=city.undo_window)
     after = _plainly(tx, city, case, what, by, at, form, says=said)
     if case.merged_into is not None:
         other = _locked(tx, case.merged_into)

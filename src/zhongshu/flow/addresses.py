@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from zhongshu.core.access import Actor, NotFound
 from zhongshu.core.escalation import among
-from zhongshu.core.messages import TEST, HookStyle, MessageState, host_of
+from zhongshu.core.messages import HookStyle, host_of
 from zhongshu.core.notices import MANDATORY, NoticeKind
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, read_contact, sealed
-from zhongshu.core.texts import Hearer, Medium
+from zhongshu.core.texts import TEST, Hearer, Medium
 from zhongshu.core.values import AccountId, Lang, Refused
 from zhongshu.flow.city import City
 from zhongshu.flow.sending import hook_about, staff_about
@@ -128,13 +128,9 @@ def _seal(
     at: datetime,
 ) -> None:  # fmt: skip
     nonce = random(NONCE_BYTES)
-    place = Address(
-        id=0, account=account, medium=medium, masked=shown, nonce=nonce, ciphertext=b"",
-        bounced_at=None,
-    )  # fmt: skip
     store.keep(
         tx, account, medium, masked=shown, nonce=nonce, at=at,
-        ciphertext=sealed(value, key=key, nonce=nonce, about=staff_about(place)),
+        ciphertext=sealed(value, key=key, nonce=nonce, about=staff_about(account, medium)),
     )  # fmt: skip
 
 
@@ -237,8 +233,3 @@ def try_channel(
 def again(tx: Tx, ids: Iterable[int], *, at: datetime) -> int:
     """Let messages that were given up be sent anew; return how many."""
     return messages.again(tx, sorted(set(ids)), at=at)
-
-
-def state_of(text: str) -> str:
-    """Return the word for a state, or refuse it; empty is any."""
-    return among("state", text, list(MessageState)) if text else ""

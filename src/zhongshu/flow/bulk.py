@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from zhongshu.core.access import NEEDS, Actor, Forbidden
+from zhongshu.core.access import NEEDS, Actor, Forbidden, Sight
 from zhongshu.core.cases import Act, Case, Stage
 from zhongshu.core.facts import By
 from zhongshu.core.procedures import PATHS, Move, ProcedureKind
@@ -44,9 +44,10 @@ Deed = Callable[[Tx, str, int | None], Case]
 
 
 def each(
-    db: Database, numbers: Sequence[str], deed: Deed, *, pretend: bool = False
+    db: Database, sight: Sight, numbers: Sequence[str], deed: Deed, *, pretend: bool = False
 ) -> list[Line]:  # fmt: skip
-    """Do a deed to each case in a transaction of its own; return a line for each, in order.
+    """Do a deed to each case in a transaction of its own, behind the second wall; return a line
+    for each, in order.
 
     A number may carry the version that was seen (`261124-1024@5`): a case that moved on since
     is refused. With ``pretend`` everything is tried and nothing kept: the lines are those a
@@ -55,15 +56,15 @@ def each(
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MOST:
         raise TooManyAtOnce("cases", len(wanted), most=MOST)
-    return [_line(db, number, deed, pretend=pretend) for number in wanted]
+    return [_line(db, sight, number, deed, pretend=pretend) for number in wanted]
 
 
-def _line(db: Database, given: str, deed: Deed, *, pretend: bool) -> Line:
+def _line(db: Database, sight: Sight, given: str, deed: Deed, *, pretend: bool) -> Line:
     number, _, version = given.strip().partition("@")
     if version and not (version.isascii() and version.isdigit() and len(version) < 10):
         return Line(number, refusal=NotANumber("cases", given))
     try:
-        with db.trying() if pretend else db.writing() as tx:
+        with db.trying(sight) if pretend else db.seeing(sight) as tx:
             return Line(number, case=deed(tx, number, int(version) if version else None))
     except Refused as refusal:
         return Line(number, refusal=refusal)

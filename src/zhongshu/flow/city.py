@@ -34,6 +34,9 @@ from zhongshu.store import city as store
 from zhongshu.store import same as same_store
 from zhongshu.store.db import Tx
 
+#: For how many days a reporter may have a closed case worked on anew, where the city says nothing.
+REOPEN_DAYS = 15
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -168,6 +171,11 @@ class City:
             return named.id
         general = (r for r in self.rulebook.rules if r.general and r.in_force(self.day))
         return next((rule.unit for rule in general), None)
+
+    @property
+    def reopen_days(self) -> int:
+        """For how many days the reporter may have a closed case worked on anew."""
+        return int(self.said.get("reopen_days", REOPEN_DAYS))
 
     @cached_property
     def rules(self) -> Rules:

@@ -6,7 +6,7 @@ follows from it happens once, however often the reader is stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -109,7 +109,7 @@ def set_rung(tx: Tx, clock: str, rung: str, *, told: Sequence[str] | None, level
         escalation.ladder({clock: {rung: rows.get(clock, {}).get(rung, {})}})
         said["ladder"] = {kind: rungs for kind, rungs in rows.items() if rungs}
 
-    _change(tx, change)
+    store.change(tx, change)
 
 
 def set_telling(tx: Tx, happening: str, *, told: Sequence[str] | None) -> None:
@@ -124,15 +124,7 @@ def set_telling(tx: Tx, happening: str, *, told: Sequence[str] | None) -> None:
         tellings({happening: rows.get(happening, [])})
         said["tellings"] = rows
 
-    _change(tx, change)
-
-
-def _change(tx: Tx, change: Callable[[dict[str, Any]], None]) -> None:
-    # First the version: whoever changes the city at the same time waits here.
-    store.changed(tx)
-    said: dict[str, Any] = dict(store.setting(tx, "city") or {})
-    change(said)
-    store.set_setting(tx, "city", said)
+    store.change(tx, change)
 
 
 def set_quiet(

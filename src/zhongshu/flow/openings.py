@@ -1,6 +1,7 @@
 """A soft lock: whoever opens a case to work on it is seen there by others, for a few minutes.
 
-It keeps nobody out: the first to write wins (`acts.Moved`). Nothing of it is kept.
+It keeps nobody out: the first to write wins (`acts.Moved`). Nothing of it is kept. Who only looks
+through a post is at no case: it is not his work, and the hub writes nothing for him.
 """
 
 from __future__ import annotations
@@ -23,21 +24,17 @@ def opened(tx: Tx, actor: Actor, sheet: Sheet, *, at: datetime) -> Sequence[str]
     """Let others see that the actor has a case open, where there is something for him to do on
     it; return the names of those who have it open too.
     """
-    if set(sheet.acts) - {Act.NOTE}:
+    if actor.viewing is None and set(sheet.acts) - {Act.NOTE}:
         openings.put(tx, actor.account, sheet.case.id, until=at + FOR)
-    else:
+    elif actor.viewing is None:
         openings.drop(tx, actor.account)
     return here(tx, actor, [sheet.case.id], at=at).get(sheet.case.id, ())
 
 
 def still(tx: Tx, actor: Actor, case: CaseId, *, at: datetime) -> None:
     """Let an opening go on, if it is still the actor's."""
-    openings.go_on(tx, actor.account, case, until=at + FOR)
-
-
-def left(tx: Tx, actor: Actor) -> None:
-    """Let nobody see the actor at a case any more."""
-    openings.drop(tx, actor.account)
+    if actor.viewing is None:
+        openings.go_on(tx, actor.account, case, until=at + FOR)
 
 
 def here(

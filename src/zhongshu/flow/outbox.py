@@ -12,7 +12,7 @@ from typing import Any
 from zhongshu.core.access import NotFound
 from zhongshu.core.cases import Case
 from zhongshu.core.messages import sendings
-from zhongshu.core.texts import Medium
+from zhongshu.core.texts import Hearer, Medium
 from zhongshu.core.values import AccountId
 from zhongshu.flow.outward import Outlet
 from zhongshu.store import accounts, addresses, cases, city_facts
@@ -100,8 +100,8 @@ def _to(tx: Tx, page: Sequence[Message]) -> dict[int, str]:
     mine = {(a.account, a.medium): a.masked for a in addresses.of_accounts(tx, staff)}
     asked = addresses.askers(tx, sorted({m.report_id for m in page if m.report_id is not None}))
     masks = {a.report_id: a.masked for a in asked}
-    subscribed = {m.subscription for m in page if m.subscription is not None}
-    subs = {s.id: s.masked for n in subscribed if (s := addresses.subscription(tx, n))}
+    subscribed = sorted({m.subscription for m in page if m.subscription is not None})
+    subs = {s.id: s.masked for s in addresses.subscriptions(tx, subscribed)}
     hooks = {h.id: h.title for h in addresses.hooks(tx)}
     found: dict[int, str] = {}
     for m in page:
@@ -120,35 +120,28 @@ def _to(tx: Tx, page: Sequence[Message]) -> dict[int, str]:
 # ── by which medium whom ─────────────────────────────────────────────────────────────
 
 
-def set_staff_media(
+def set_media(
     tx: Tx, event: str, audience: str, chosen: Sequence[str] | None, *, by: AccountId | None,
     at: datetime,
 ) -> None:  # fmt: skip
-    """Let an audience hear of an event by these media; with None by what is usual."""
-    _change(tx, "staff", event, {audience: None if chosen is None else list(chosen)}, by, at)
+    """Let an audience, or with `reporter` those who reported a matter, hear of an event by these
+    media; with None by what is usual.
+    """
+    whom = "reporters" if audience == Hearer.REPORTER else "staff"
+    media = None if chosen is None else list(chosen)
 
+    def change(said: dict[str, Any]) -> None:
+        messages: dict[str, Any] = dict(said.get("messages", {}))
+        rows: dict[str, Any] = dict(messages.get(whom, {}))
+        value: Any = media
+        if whom == "staff":
+            row = {**rows.get(event, {}), audience: media}
+            value = {a: chosen for a, chosen in row.items() if chosen is not None} or None
+        rows[event] = value
+        # Read as it will be read: a word that is none is refused now and not by the reader.
+        sendings({whom: {event: value or ({} if whom == "staff" else [])}})
+        messages[whom] = {name: row for name, row in rows.items() if row is not None}
+        said["messages"] = messages
+        city_facts.add(tx, "messages:media", {"event": event, "media": value}, account=by, at=at)
 
-def set_reporter_media(
-    tx: Tx, event: str, chosen: Sequence[str] | None, *, by: AccountId | None, at: datetime
-) -> None:
-    """Let those who reported a matter hear of a step by these media; with None by what is usual."""
-    _change(tx, "reporters", event, None if chosen is None else list(chosen), by, at)
-
-
-def _change(
-    tx: Tx, whom: str, event: str, value: Any, by: AccountId | None, at: datetime
-) -> None:  # fmt: skip
-    # First the version: whoever changes the city at the same time waits here.
-    city_store.changed(tx)
-    said: dict[str, Any] = dict(city_store.setting(tx, "city") or {})
-    messages: dict[str, Any] = dict(said.get("messages", {}))
-    rows: dict[str, Any] = dict(messages.get(whom, {}))
-    if whom == "staff":
-        row = {**rows.get(event, {}), **value}
-        value = {a: chosen for a, chosen in row.items() if chosen is not None} or None
-    rows[event] = value
-    # Read as it will be read: a word that is none is refused now and not by the reader.
-    sendings({whom: {event: value or ({} if whom == "staff" else [])}})
-    messages[whom] = {name: row for name, row in rows.items() if row is not None}
-    city_store.set_setting(tx, "city", {**said, "messages": messages})
-    city_facts.add(tx, "messages:media", {"event": event, "media": value}, account=by, at=at)
+    city_store.change(tx, change)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.cases import Case
+from zhongshu.core.cases.undo import UNDOES
 from zhongshu.core.cases.voices import OF_ONE
 from zhongshu.core.catalogue import DOOR_GROUPS
 from zhongshu.core.escalation import Post
@@ -68,7 +69,7 @@ def of_notices(
         about = {
             **_row(Hearer.STAFF, event, notice.about, at=notice.at, made_at=at),
             "case_id": notice.case, "says": dict(notice.says), "urgent": notice.urgent,
-            "due_at": max(due, notice.at + city.undo_window).isoformat(),
+            "due_at": due.isoformat(),
         }  # fmt: skip
         for medium in city.sendings.media(event, notice.says["to"]):
             if medium not in out.media:
@@ -134,7 +135,7 @@ def follow(
     news = [one.fact for one in read if one.fact.at >= oldest]
     rows = _to_reporters(tx, city, news, out, now)
     if Medium.EMAIL in out.media and addresses.any_subscription(tx):
-        rows += [row for fact in news for row in _to_subscribers(tx, city, fact, now)]
+        rows += _to_subscribers(tx, city, news, now)
     store.add(tx, rows)
     facts.advance(tx, READER, read[-1].position)
     return len(read)
@@ -176,7 +177,8 @@ def _reached_by(asker: Asker) -> tuple[Medium, ...]:
 def _to_reporter(
     city: City, fact: Fact, asker: Asker, medium: Medium, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
-    due = max(now, fact.at + city.undo_window)
+    # Nobody is told of what may still be taken back.
+    due = max(now, fact.at + city.undo_window) if fact.kind in UNDOES else now
     # Whoever has just reported gets his code at once, at whatever hour.
     receipt = fact.kind in (Kind.REPORTED, Kind.JOINED)
     return {
@@ -188,20 +190,22 @@ def _to_reporter(
 
 
 def _to_subscribers(
-    tx: Tx, city: City, fact: Fact, now: datetime
+    tx: Tx, city: City, news: Sequence[Fact], now: datetime
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """Yield a line for each subscription a fact concerns: they go as one mail in the morning."""
-    kind = said_to_subscribers(fact)
-    case = cases.get(tx, fact.case) if kind is not None else None
-    if kind is None or case is None:
-        return
-    for one in addresses.subscriptions_to(tx, area_codes(city, case), class_codes(city, case)):
-        yield {
-            **_row(Hearer.SUBSCRIBER, kind, f"{fact.case}:{fact.seq}", at=fact.at, made_at=now),
-            "medium": Medium.EMAIL, "channel": Medium.EMAIL.value, "subscription": one.id,
-            "lang": one.lang, "case_id": fact.case, "seq": fact.seq,
-            "due_at": next_morning(max(now, fact.at + city.undo_window), city.zone).isoformat(),
-        }  # fmt: skip
+    """Yield a line for each fact and subscription it concerns: they go as one mail in the
+    morning.
+    """
+    told = [(fact, kind) for fact in news if (kind := said_to_subscribers(fact)) is not None]
+    about = {case.id: case for case in cases.some(tx, sorted({fact.case for fact, _ in told}))}
+    due = next_morning(now, city.zone).isoformat()
+    for fact, kind in told:
+        case = about[fact.case]
+        for one in addresses.subscriptions_to(tx, area_codes(city, case), class_codes(city, case)):
+            yield {
+                **_row(Hearer.SUBSCRIBER, kind, f"{fact.case}:{fact.seq}", at=fact.at, made_at=now),
+                "medium": Medium.EMAIL, "channel": Medium.EMAIL.value, "subscription": one.id,
+                "lang": one.lang, "case_id": fact.case, "seq": fact.seq, "due_at": due,
+            }  # fmt: skip
 
 
 def area_codes(city: City, case: Case) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
@@ -66,7 +65,7 @@ def switch(tx: Tx, code: str, *, by: AccountId, at: datetime) -> None:
         )  # fmt: skip
         city_facts.add(tx, "screen:switched", {"was": was, "now": code}, account=by, at=at)
 
-    _change(tx, change)
+    store.change(tx, change)
 
 
 def tick(tx: Tx, code: str, step: int, *, done: bool, by: AccountId, at: datetime) -> None:
@@ -89,7 +88,7 @@ def tick(tx: Tx, code: str, step: int, *, done: bool, by: AccountId, at: datetim
         says = {"preset": code, "step": step, "text": known[step].zh, "done": done}
         city_facts.add(tx, "screen:step", says, account=by, at=at)
 
-    _change(tx, change)
+    store.change(tx, change)
 
 
 def of_text(text: str) -> list[Preset]:
@@ -124,7 +123,7 @@ def put(tx: Tx, city: City, preset: Preset, *, by: AccountId | None, at: datetim
         says = {"was": kept.get(preset.code), "now": preset.record()}
         city_facts.add(tx, "screen:preset", says, account=by, at=at)
 
-    _change(tx, change)
+    store.change(tx, change)
 
 
 def covering(actor: Actor) -> AccountId:
@@ -132,11 +131,3 @@ def covering(actor: Actor) -> AccountId:
     if not actor.sight_for(Permission.CITY_SWITCH).everything:
         raise Forbidden("permission", Permission.CITY_SWITCH.value)
     return actor.account
-
-
-def _change(tx: Tx, change: Callable[[dict[str, Any]], None]) -> None:
-    # First the version: whoever changes the city at the same time waits here.
-    store.changed(tx)
-    said: dict[str, Any] = dict(store.setting(tx, "city") or {})
-    change(said)
-    store.set_setting(tx, "city", said)

@@ -301,7 +301,7 @@ def _in_force(
         number = _write(tx, city, change, on=on, at=at)
         if change.subject is Subject.RULE and change.was is None and number is not None:
             made[change.key] = number
-    _write_settings(tx, city, whole)
+    _write_settings(tx, whole)
     store.move(tx, kept.id, "on", starts_on=on, by=by, reason=reason, rules=made)
     _said(tx, kept, "proposal:switched_on", at, by, reason, {"from": on.isoformat(), "rules": made})
     return get(tx, kept.id)
@@ -326,7 +326,7 @@ def switch_off(tx: Tx, proposal: int, *, reason: str, by: AccountId, at: datetim
     _unchanged_since(tx, city, kept, back, on=day)
     for change in back.changes:
         _write(tx, city, change, on=day, at=at)
-    _write_settings(tx, city, back)
+    _write_settings(tx, back)
     store.move(tx, kept.id, "off", starts_on=kept.starts_on, by=by, reason=reason, rules=kept.rules)
     _said(tx, kept, "proposal:switched_off", at, by, reason, {"from": day.isoformat()})
     return get(tx, kept.id)
@@ -451,7 +451,7 @@ def _write_rule(tx: Tx, city: City, change: Change, *, on: date) -> int | None:
     return number if line is None else line
 
 
-def _write_settings(tx: Tx, city: City, whole: Proposal) -> None:
+def _write_settings(tx: Tx, whole: Proposal) -> None:
     """Write what stands among the city's settings: stage limits and the city's hours."""
     touched = [
         change
@@ -460,12 +460,14 @@ def _write_settings(tx: Tx, city: City, whole: Proposal) -> None:
     ]
     if not touched:
         return
-    said = dict(city.said)
-    for change in touched:
-        now = dict(change.now or {})
-        match change.subject:
-            case Subject.STAGE:
-                said["limits"] = {**said.get("limits", {}), ClockKind(change.key): now["limit"]}
-            case _:
-                said |= now
-    city_store.set_setting(tx, "city", said)
+
+    def write(said: dict[str, Any]) -> None:
+        for change in touched:
+            now = dict(change.now or {})
+            match change.subject:
+                case Subject.STAGE:
+                    said["limits"] = {**said.get("limits", {}), ClockKind(change.key): now["limit"]}
+                case _:
+                    said.update(now)
+
+    city_store.change(tx, write)

@@ -10,7 +10,6 @@ from zhongshu.core.access import NotFound
 from zhongshu.core.cases import Case
 from zhongshu.core.replies import Blank, Reply, check, filled
 from zhongshu.core.values import AccountId, Lang
-from zhongshu.flow.acts import REOPEN_DAYS
 from zhongshu.flow.city import City
 from zhongshu.store import replies as store
 from zhongshu.store.db import Tx
@@ -66,7 +65,7 @@ def said(city: City, case: Case, reply: Reply, lang: Lang, *, outcome: str, now:
             Blank.PLACE: place, Blank.UNIT: unit.name.said(lang) if unit else "",
             Blank.DEADLINE: day(case.due_at), Blank.REPORTED: day(case.reported_at),
             Blank.OUTCOME: outcome, Blank.TODAY: day(now)[:10],
-            Blank.DAYS: str(city.said.get("reopen_days", REOPEN_DAYS)),
+            Blank.DAYS: str(city.reopen_days),
         },
         lang,
     )  # fmt: skip

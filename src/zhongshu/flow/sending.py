@@ -15,27 +15,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from zhongshu.core.cases import Case
-from zhongshu.core.cases.undo import undone as taken_back
+from zhongshu.core.cases.undo import undone
+from zhongshu.core.cases.voices import WITH_REASON
 from zhongshu.core.facts import Fact
-from zhongshu.core.messages import (
-    CONFIRM,
-    LEASE,
-    TEST,
-    Delivery,
-    Fault,
-    Parcel,
-    next_try,
-    place_of,
-    rest,
-    undone,
-)
+from zhongshu.core.messages import LEASE, Delivery, Fault, Parcel, next_try, rest
 from zhongshu.core.privacy import opened, stripped
-from zhongshu.core.texts import Hearer, Medium, Text, filled, plain, usual
-from zhongshu.core.values import AreaId, CaseId, Lang
+from zhongshu.core.texts import CONFIRM, TEST, Hearer, Medium, Text, filled, plain
+from zhongshu.core.values import AccountId, AreaId, CaseId, Lang
 from zhongshu.flow import intake
 from zhongshu.flow.city import City
 from zhongshu.flow.outward import Outlet, classes
-from zhongshu.store import addresses, cases, facts, texts
+from zhongshu.flow.texts import Own, chosen, own
+from zhongshu.store import addresses, cases, facts
 from zhongshu.store import messages as store
 from zhongshu.store.addresses import Address, Asker, Hook, Subscription
 from zhongshu.store.db import Tx
@@ -57,9 +48,10 @@ NO_ADDRESS, STOPPED, UNDONE, TOO_LATE = "no_address", "stopped", "undone", "too_
 class _Book:
     """What a lot of messages needs to be put into words and addressed."""
 
-    texts: Mapping[tuple[str, str, str], Text]
+    texts: Own
     cases: Mapping[CaseId, Case]
     stories: Mapping[CaseId, Sequence[Fact]]
+    undone: Mapping[CaseId, frozenset[int]]
     staff: Mapping[tuple[int, str], Sequence[Address]]
     askers: Mapping[int, Asker]
     subscriptions: Mapping[int, Subscription]
@@ -70,8 +62,8 @@ def claim(
     tx: Tx, city: City, medium: Medium, out: Outlet, *, now: datetime, limit: int = LOT
 ) -> list[Parcel]:
     """Take what is due of a medium in hand, and return it ready to be carried."""
-    store.take_back(tx, medium, before=now - LEASE, at=now)
-    rows = store.claim(tx, medium, at=now, limit=limit)
+    store.reclaim(tx, medium, before=now - LEASE, at=now)
+    rows = _uncut(tx, store.claim(tx, medium, at=now, limit=limit), limit)
     if not rows:
         return []
     book = _book(tx, rows)
@@ -88,8 +80,7 @@ def claim(
             store.dropped(tx, [m.id for m in heard], made, at=now)
         elif made is not None:
             parcel, shown = made
-            bundle = heard[0].bundle or parcel.ids[0]
-            store.written(tx, parcel.ids, bundle=bundle, subject=shown.subject, body=shown.body)
+            store.written(tx, parcel.ids, bundle=int(parcel.key), subject=shown.subject, body=shown.body)  # fmt: skip
             parcels.append(parcel)
     return parcels
 
@@ -145,46 +136,55 @@ def _book(tx: Tx, rows: Sequence[Message]) -> _Book:
     staff: dict[tuple[int, str], list[Address]] = {}
     for address in addresses.of_accounts(tx, accounts):
         staff.setdefault((address.account, address.medium), []).append(address)
-    subscribed = (addresses.subscription(tx, n) for n in sorted({m.subscription for m in rows if m.subscription}))  # fmt: skip
+    subscribed = sorted({m.subscription for m in rows if m.subscription is not None})
+    stories = facts.of_cases(tx, told)
     return _Book(
-        texts=city_texts(tx), staff=staff,
-        cases={c.id: c for c in cases.some(tx, wanted)}, stories=facts.of_cases(tx, told),
+        texts=own(tx), staff=staff, cases={c.id: c for c in cases.some(tx, wanted)},
+        stories=stories, undone={case: undone(story) for case, story in stories.items()},
         askers={a.report_id: a for a in addresses.askers(tx, reports)},
-        subscriptions={s.id: s for s in subscribed if s is not None},
+        subscriptions={s.id: s for s in addresses.subscriptions(tx, subscribed)},
         hooks={h.id: h for h in addresses.hooks(tx)} if any(m.hook for m in rows) else {},
     )  # fmt: skip
 
 
-def city_texts(tx: Tx) -> dict[tuple[str, str, str], Text]:
-    """Return the texts the city has written itself, by place, medium and language."""
-    return {
-        (one.event, one.medium, one.lang): Text(one.subject or "", one.body)
-        for one in texts.in_force(tx)
-        if one.body is not None
-    }
+def _uncut(tx: Tx, rows: list[Message], limit: int) -> list[Message]:
+    """Lay back what the last hearer of a full lot gets, for the rest of it may still wait: the
+    next lot begins with it. Where there is no other hearer it goes as it is.
+    """
+    last = _together(rows[-1]) if len(rows) == limit else ("alone", 0)
+    cut = [m for m in rows if _together(m) == last]
+    if last[0] == "alone" or len(cut) == len(rows):
+        return rows
+    store.laid_back(tx, [m.id for m in cut])
+    return [m for m in rows if m not in cut]
 
 
 def _bundles(rows: Sequence[Message]) -> list[list[Message]]:
-    """Put together what one hearer gets at once; what was carried together before stays so."""
+    """Put together what one hearer gets at once, the newest last."""
     found: dict[tuple[str, int], list[Message]] = {}
     for m in rows:
-        alone = m.urgent or m.event in (TEST, CONFIRM)
-        whose = (
-            ("account", m.account), ("report", m.report_id), ("subscription", m.subscription),
-            ("hook", m.hook),
-        )  # fmt: skip
-        place = next((name, n) for name, n in (*whose, ("alone", m.id)) if n is not None)
-        key = ("bundle", m.bundle) if m.bundle else ("alone", m.id) if alone else place
-        found.setdefault(key, []).append(m)
-    return list(found.values())
+        found.setdefault(_together(m), []).append(m)
+    return [sorted(group, key=lambda m: m.id) for group in found.values()]
+
+
+def _together(m: Message) -> tuple[str, int]:
+    """Return what messages have in common that go as one: what was carried together before
+    stays so, danger goes alone, all else with what the same hearer gets.
+    """
+    if m.bundle:
+        return "bundle", m.bundle
+    if m.urgent or m.event in (TEST, CONFIRM):
+        return "alone", m.id
+    whose = (
+        ("account", m.account), ("report", m.report_id), ("subscription", m.subscription),
+        ("hook", m.hook), ("alone", m.id),
+    )  # fmt: skip
+    return next((name, n) for name, n in whose if n is not None)
 
 
 def _taken_back(m: Message, book: _Book) -> bool:
     """Say whether what a message tells of was undone before it left."""
-    if m.case_id is None or m.seq is None:
-        return False
-    story = book.stories[m.case_id]
-    return m.seq in taken_back(story) or undone(story[m.seq - 1], story[m.seq :])
+    return m.case_id is not None and m.seq in book.undone.get(m.case_id, ())
 
 
 def _parcel(
@@ -197,12 +197,13 @@ def _parcel(
         return STOPPED if first.report_id is not None else NO_ADDRESS
     kept = _worded(city, group, book, out)
     ways = _ways(first, book, out)
-    medium = Medium(first.medium)
-    bundle = first.bundle or first.id
+    # Of several cases none is the one to go to.
+    about = first if len({m.case_id for m in group}) == 1 else None
     return Parcel(
-        key=f"{bundle}", ids=tuple(m.id for m in group), medium=medium, channel=first.channel,
-        to=to, subject=filled(kept.subject, ways), body=filled(kept.body, ways),
-        link=ways.get("link", "") or _link(first, book, out), stop=ways.get("stop", ""),
+        key=f"{first.bundle or first.id}", ids=tuple(m.id for m in group), channel=first.channel,
+        medium=Medium(first.medium), to=to, subject=filled(kept.subject, ways),
+        body=filled(kept.body, ways), link=ways.get("link", "") or _link(about, book, out),
+        stop=ways.get("stop", ""),
     ), kept  # fmt: skip
 
 
@@ -219,7 +220,12 @@ def _address(m: Message, book: _Book, key: bytes) -> str | None:
     if m.account is not None:
         mine = [a for a in book.staff.get((m.account, m.medium), ()) if a.bounced_at is None]
         found = {
-            a.id: opened(bytes(a.ciphertext), key=key, nonce=bytes(a.nonce), about=staff_about(a))
+            a.id: opened(
+                bytes(a.ciphertext),
+                key=key,
+                nonce=bytes(a.nonce),
+                about=staff_about(a.account, a.medium),
+            )
             for a in mine
         }
         if m.medium == Medium.PUSH:
@@ -242,9 +248,9 @@ def _address(m: Message, book: _Book, key: bytes) -> str | None:
     return opened(bytes(asker.ciphertext), key=key, nonce=bytes(asker.nonce), about=about)
 
 
-def staff_about(address: Address) -> str:
+def staff_about(account: AccountId, medium: str) -> str:
     """What the ciphertext of a staff address is bound to."""
-    return f"staff:{address.account}:{address.medium}"
+    return f"staff:{account}:{medium}"
 
 
 def hook_about(hook: int) -> str:
@@ -274,9 +280,9 @@ def _ways(m: Message, book: _Book, out: Outlet) -> dict[str, str]:
     return {}
 
 
-def _link(m: Message, book: _Book, out: Outlet) -> str:
-    """Return where staff goes from a message."""
-    case = book.cases.get(m.case_id) if m.case_id is not None else None
+def _link(m: Message | None, book: _Book, out: Outlet) -> str:
+    """Return where staff goes from a message, or from several."""
+    case = book.cases.get(m.case_id) if m is not None and m.case_id is not None else None
     return f"{out.site}/cases/{case.number}" if case else f"{out.site}/inbox"
 
 
@@ -284,16 +290,16 @@ def _worded(city: City, group: Sequence[Message], book: _Book, out: Outlet) -> T
     """Return the text of a group: each in turn, what stands under it once; the newest is what
     its subject says.
     """
-    first = group[-1]
-    lang: Lang = "en" if first.lang == "en" else "zh"
-    hearer, medium = Hearer(first.hearer), Medium(first.medium)
+    newest = group[-1]
+    lang: Lang = "en" if newest.lang == "en" else "zh"
+    hearer, medium = Hearer(newest.hearer), Medium(newest.medium)
     heads: list[str] = []
     for m in group:
         text = chosen(book.texts, hearer, m.event, medium, lang)
         values = _values(city, m, book, out, lang, n=len(group))
         heads.append(filled(text.parts[0], values))
-    text = chosen(book.texts, hearer, first.event, medium, lang)
-    values = _values(city, first, book, out, lang, n=len(group))
+    text = chosen(book.texts, hearer, newest.event, medium, lang)
+    values = _values(city, newest, book, out, lang, n=len(group))
     subject = filled(text.subject, values)
     if len(group) > 1 and hearer is Hearer.STAFF:
         subject = filled(out.words("message", "several", lang), {**values, "n": str(len(group))})
@@ -309,17 +315,6 @@ def _under(foot: str, medium: Medium) -> str:
     if not foot:
         return ""
     return f"\n\n-- \n{foot}" if medium is Medium.EMAIL else f"\n{foot}"
-
-
-def chosen(
-    own: Mapping[tuple[str, str, str], Text], hearer: Hearer, event: str, medium: Medium, lang: Lang
-) -> Text:
-    """Return the text that counts: the city's for this event, its general one, the usual one."""
-    general = (place_of(hearer), medium.value, lang)
-    found = own.get((place_of(hearer, event), medium.value, lang))
-    if found is None and event not in (CONFIRM, TEST):
-        found = own.get(general)
-    return found or usual(hearer, event, medium, lang)
 
 
 def _values(
@@ -359,9 +354,7 @@ def of_case(city: City, case: Case | None, fact: Fact | None, lang: Lang) -> dic
     unit = city.units.get(case.unit) if case.unit is not None else None
     category = city.category_name(case.category)
     due = case.due_at if case.stage in ("dispatched", "in_hand") else None
-    reason = (
-        fact.says.get("reason", "") if fact is not None and fact.kind == "case:rejected" else ""
-    )
+    reason = fact.says.get("reason", "") if fact is not None and fact.kind in WITH_REASON else ""
     said = {
         "number": case.number, "category": category.said(lang) if category else "",
         "area": place_words(city, case.area, lang), "unit": unit.name.said(lang) if unit else "",

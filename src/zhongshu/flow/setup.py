@@ -48,13 +48,12 @@ def begin(
     tx: Tx, name: Name, *, zone: str, catalogue: Catalogue, days: Mapping[date, tuple[str, str]]
 ) -> None:
     """Name the city; give it levels, catalogue and calendar where it has none."""
-    said: dict[str, Any] = store.setting(tx, "city") or {}
-    store.set_setting(tx, "city", {**said, "name_zh": name.zh, "name_en": name.en, "zone": zone})
+    named = {"name_zh": name.zh, "name_en": name.en, "zone": zone}
+    store.change(tx, lambda said: said.update(named))
     store.add_levels(tx, LEVELS)
     if not catalogues.terms(tx):
         catalogues.add(tx, catalogue)
     store.add_calendar_days(tx, days)
-    store.changed(tx)
 
 
 def add_areas(tx: Tx, reading: Reading) -> Told:
@@ -171,11 +170,12 @@ def choose(tx: Tx, name: str, text: str) -> None:
         value = read(text.strip())
     except ValueError:
         raise BadSetting(name, text, choices=meaning) from None
-    said: dict[str, Any] = store.setting(tx, "city") or {}
     group, _, within = name.partition(".")
-    chosen = {**said.get(group, {}), within: value} if within else value
-    store.set_setting(tx, "city", {**said, group: chosen})
-    store.changed(tx)
+
+    def change(said: dict[str, Any]) -> None:
+        said[group] = {**said.get(group, {}), within: value} if within else value
+
+    store.change(tx, change)
 
 
 def add_machine(tx: Tx, login: str, duty: Duty, key_hash: bytes, *, at: datetime) -> None:

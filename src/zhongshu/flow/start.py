@@ -65,13 +65,15 @@ def name(tx: Tx, hand: Hand, *, zh: str, en: str, zone: str) -> None:
         ZoneInfo(zone.strip() or "nowhere")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise NoZone("zone", zone) from None
-    said: dict[str, Any] = store.setting(tx, "city") or {}
     now = {"name_zh": zh.strip()[:60] or en.strip()[:60], "name_en": en.strip()[:60], "zone": zone.strip()}  # fmt: skip
-    was = {key: said.get(key, "") for key in now}
-    if now != was:
-        store.set_setting(tx, "city", {**said, **now})
-        city_facts.add(tx, "city:named", {"was": was, "now": now, "name": now["name_zh"]}, account=hand.account, at=hand.at)  # fmt: skip
-        store.changed(tx)
+
+    def change(said: dict[str, Any]) -> None:
+        was = {key: said.get(key, "") for key in now}
+        if now != was:
+            said.update(now)
+            city_facts.add(tx, "city:named", {"was": was, "now": now, "name": now["name_zh"]}, account=hand.account, at=hand.at)  # fmt: skip
+
+    store.change(tx, change)
 
 
 def add_days(tx: Tx, hand: Hand, days: Mapping[date, tuple[str, str]], *, year: int) -> int:

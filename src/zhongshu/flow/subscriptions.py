@@ -13,9 +13,8 @@ from typing import ClassVar
 
 from zhongshu.core.access import NotFound
 from zhongshu.core.catalogue import DOOR_GROUPS
-from zhongshu.core.messages import CONFIRM
 from zhongshu.core.privacy import NONCE_BYTES, ContactKind, masked, read_contact, sealed
-from zhongshu.core.texts import Hearer, Medium
+from zhongshu.core.texts import CONFIRM, Hearer, Medium
 from zhongshu.core.values import CategoryId, Lang, Refused, Span
 from zhongshu.flow.addresses import Random
 from zhongshu.flow.city import City

@@ -37,6 +37,8 @@ def change(tx: Tx, hand: Hand, about: str, *, zh: str, en: str) -> bool:
     for field, word in now.items():
         if len(word) > 40:
             raise TooLongWord(field, word)
+    # First the version: whoever changes the city at the same time waits here.
+    store.changed(tx)
     was = _stands(tx, about)
     if now == was:
         return False
@@ -46,12 +48,14 @@ def change(tx: Tx, hand: Hand, about: str, *, zh: str, en: str) -> bool:
             raise NoWord("zh")
         store.rename_level(tx, key, zh=now["zh"], en=now["en"])
     else:
-        said: dict[str, Any] = store.setting(tx, "city") or {}
-        words = {k: v for k, v in said.get("words", {}).items() if k != about}
-        store.set_setting(tx, "city", {**said, "words": {**words, **({about: now} if any(now.values()) else {})}})  # fmt: skip
+        store.change(tx, lambda said: _put(said, about, now))
     city_facts.add(tx, WordsFact.CHANGED, {"about": about, "was": was, "now": now}, account=hand.account, at=hand.at)  # fmt: skip
-    store.changed(tx)
     return True
+
+
+def _put(said: dict[str, Any], about: str, now: dict[str, str]) -> None:
+    words = {k: v for k, v in said.get("words", {}).items() if k != about}
+    said["words"] = {**words, **({about: now} if any(now.values()) else {})}
 
 
 def _stands(tx: Tx, about: str) -> dict[str, str]:
@@ -72,6 +76,7 @@ def undo(tx: Tx, hand: Hand, fact: int) -> None:
     if found is None:
         raise NotFound("change", fact)
     about, was, now = found.says["about"], found.says["was"], found.says["now"]
+    store.changed(tx)
     if _stands(tx, about) != now:
         raise CannotUndo("word", about)
     change(tx, hand, about, zh=was["zh"], en=was["en"])

@@ -4,17 +4,20 @@ stays, with its author.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
 from zhongshu.core.escalation import among
 from zhongshu.core.messages import place_of, read_place
-from zhongshu.core.texts import Hearer, Medium, Text, check, variables
+from zhongshu.core.texts import CONFIRM, TEST, Hearer, Medium, Text, check, usual, variables
 from zhongshu.core.values import LANGS, AccountId, Lang, Refused
-from zhongshu.flow.sending import chosen, city_texts
 from zhongshu.store import texts as store
 from zhongshu.store.db import Tx
 from zhongshu.store.texts import TextVersion
+
+#: The texts a city has written itself, by place, medium and language.
+Own = Mapping[tuple[str, str, str], Text]
 
 
 class NothingBefore(Refused):
@@ -34,7 +37,24 @@ def placed(place: str, medium: str, lang: str) -> tuple[Hearer, str, Medium, Lan
 
 def now(tx: Tx, hearer: Hearer, event: str, medium: Medium, lang: Lang) -> Text:
     """Return the text that counts at this moment."""
-    return chosen(city_texts(tx), hearer, event, medium, lang)
+    return chosen(own(tx), hearer, event, medium, lang)
+
+
+def own(tx: Tx) -> Own:
+    """Return the texts the city has written itself."""
+    return {
+        (one.event, one.medium, one.lang): Text(one.subject or "", one.body)
+        for one in store.in_force(tx)
+        if one.body is not None
+    }
+
+
+def chosen(kept: Own, hearer: Hearer, event: str, medium: Medium, lang: Lang) -> Text:
+    """Return the text that counts: the city's for this event, its general one, the usual one."""
+    found = kept.get((place_of(hearer, event), medium.value, lang))
+    if found is None and event not in (CONFIRM, TEST):
+        found = kept.get((place_of(hearer), medium.value, lang))
+    return found or usual(hearer, event, medium, lang)
 
 
 def checked(text: Text, hearer: Hearer, medium: Medium) -> Text:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
-import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 import shapefile
 import shapely
@@ -44,9 +43,14 @@ def read(name: str, data: bytes) -> Mapping[str, Any]:
             return _collection(_geopackage(name, data))
         if suffix == ".zip":
             return _collection(_shapefile(name, data))
-        return json.loads(data)
-    except (ValueError, struct.error, sqlite3.Error, zipfile.BadZipFile, shapefile.ShapefileException, shapely.errors.GEOSException) as error:  # fmt: skip
+        found = json.loads(data)
+    except Refused:
+        raise
+    except Exception as error:  # noqa: BLE001 — readers of foreign formats fall over in ways of their own
         raise UnreadableFile("file", name, why=str(error)[:200] or type(error).__name__) from None
+    if not isinstance(found, dict):
+        raise UnreadableFile("file", name, why="it is no JSON object")
+    return cast("dict[str, Any]", found)
 
 
 def columns(collection: Mapping[str, Any]) -> list[str]:

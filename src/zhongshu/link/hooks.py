@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-from zhongshu.core.messages import Delivery, Fault, HookStyle, Parcel
+from zhongshu.core.messages import Delivery, Fault, HookStyle, Parcel, failed, taken
 from zhongshu.link.posting import Answer, NotThere, post
 
 #: A robot takes 2,048 bytes of text.
@@ -59,8 +58,8 @@ class Groups:
         url, body, headers = request(style, to, parcel, at)
         try:
             answer = post(url, body, headers, inside=self.inside)
-        except (NotThere, OSError, http.client.HTTPException) as error:
-            return _failed(parcel, f"{type(error).__name__}: {error}", Fault.CHANNEL)
+        except NotThere as error:
+            return failed(parcel, str(error), Fault.CHANNEL)
         return heard(parcel, style, answer)
 
 
@@ -93,7 +92,7 @@ def heard(parcel: Parcel, style: HookStyle, answer: Answer) -> Delivery:
     """Return what an answer means. Robots say 200 and mean no: the code in the body counts."""
     if not 200 <= answer.status < 300:
         ours = answer.status in _OUR_FAULT and style is HookStyle.JSON
-        return _failed(
+        return failed(
             parcel,
             f"HTTP {answer.status}",
             Fault.MESSAGE if ours else Fault.CHANNEL,
@@ -102,8 +101,8 @@ def heard(parcel: Parcel, style: HookStyle, answer: Answer) -> Delivery:
     if style is not HookStyle.JSON:
         code, said = _robot(answer.body)
         if code != 0:
-            return _failed(parcel, f"{code} {said}", Fault.CHANNEL)
-    return Delivery(ids=parcel.ids, channel=parcel.channel)
+            return failed(parcel, f"{code} {said}", Fault.CHANNEL)
+    return taken(parcel)
 
 
 def _robot(body: bytes) -> tuple[int, str]:
@@ -147,24 +146,16 @@ class SmsGateway:
         headers = signed(self.secret, parcel.key, int(time.time()), body)
         try:
             answer = post(self.url, body, headers, inside=self.inside)
-        except (NotThere, OSError, http.client.HTTPException) as error:
-            return _failed(parcel, f"{type(error).__name__}: {error}", Fault.CHANNEL)
+        except NotThere as error:
+            return failed(parcel, str(error), Fault.CHANNEL)
         if 200 <= answer.status < 300:
-            return Delivery(ids=parcel.ids, channel=parcel.channel)
+            return taken(parcel)
         if answer.status == 422:
-            return _failed(parcel, "HTTP 422", Fault.ADDRESS, permanent=True)
+            return failed(parcel, "HTTP 422", Fault.ADDRESS, permanent=True)
         ours = answer.status in _OUR_FAULT
-        return _failed(
+        return failed(
             parcel,
             f"HTTP {answer.status}",
             Fault.MESSAGE if ours else Fault.CHANNEL,
             permanent=ours,
         )
-
-
-def _failed(
-    parcel: Parcel, error: str, fault: Fault, *, permanent: bool = False
-) -> Delivery:  # fmt: skip
-    return Delivery(
-        ids=parcel.ids, channel=parcel.channel, error=error, fault=fault, permanent=permanent
-    )

@@ -10,11 +10,12 @@ import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
-from zhongshu.core.messages import Delivery, Fault, Parcel
+from zhongshu.core.messages import Delivery, Fault, Parcel, failed, taken
 
 TIMEOUT_S = 15.0
 #: The server says there is no such mailbox; other refusals may be ours.
@@ -57,7 +58,7 @@ class Smtp:
         except (OSError, smtplib.SMTPException) as error:
             # Saying goodbye may fail too, when nothing is left to be said.
             if todo:
-                yield _failed(todo[0], error, Fault.CHANNEL)
+                yield failed(todo[0], str(error), Fault.CHANNEL)
 
     def _connected(self) -> smtplib.SMTP:
         trusted = ssl.create_default_context()
@@ -80,11 +81,13 @@ class Smtp:
             code, said = next(iter(error.recipients.values()))
             return _refused(parcel, code, said)
         except smtplib.SMTPDataError as error:
-            return _failed(parcel, error, Fault.MESSAGE, permanent=error.smtp_code >= 500)
-        except (smtplib.SMTPNotSupportedError, ValueError) as error:
-            # An address the server's dialect cannot write.
-            return _failed(parcel, error, Fault.ADDRESS, permanent=True)
-        return Delivery(ids=parcel.ids, channel=parcel.channel)
+            return failed(parcel, str(error), Fault.MESSAGE, permanent=error.smtp_code >= 500)
+        except (smtplib.SMTPNotSupportedError, MessageError, ValueError) as error:
+            # An address no header can hold, or none the server's dialect can write. Their words
+            # would repeat parts of it.
+            said = f"{type(error).__name__}: no address a mail can be written to"
+            return failed(parcel, said, Fault.ADDRESS, permanent=True)
+        return taken(parcel)
 
     def letter(self, parcel: Parcel) -> EmailMessage:
         """Return the mail, with its way out in the header where it is no work."""
@@ -108,15 +111,7 @@ def _refused(parcel: Parcel, code: int, said: bytes) -> Delivery:
     text = said.decode("utf-8", "replace")
     error = f"{code} {text}"
     if text.startswith("5.7."):  # not allowed to us: nobody's address is wrong
-        return _failed(parcel, error, Fault.CHANNEL)
+        return failed(parcel, error, Fault.CHANNEL)
     if code in _NO_MAILBOX:
-        return _failed(parcel, error, Fault.ADDRESS, permanent=True)
-    return _failed(parcel, error, Fault.MESSAGE, permanent=code >= 500)
-
-
-def _failed(
-    parcel: Parcel, error: object, fault: Fault, *, permanent: bool = False
-) -> Delivery:  # fmt: skip
-    return Delivery(
-        ids=parcel.ids, channel=parcel.channel, error=str(error), fault=fault, permanent=permanent
-    )
+        return failed(parcel, error, Fault.ADDRESS, permanent=True)
+    return failed(parcel, error, Fault.MESSAGE, permanent=code >= 500)

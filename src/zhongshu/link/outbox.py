@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zhongshu.core.messages import Delivery, Parcel
+from zhongshu.core.messages import Delivery, Parcel, taken
 
 #: So many files of each medium are kept, the newest.
 MOST = 500
@@ -29,7 +29,7 @@ class Outbox:
                 json.dumps(asdict(parcel), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
             )
             part.rename(self.folder / f"{name}.json")
-            yield Delivery(ids=parcel.ids, channel=parcel.channel)
+            yield taken(parcel)
         for medium in {parcel.medium for parcel in parcels}:
             for old in sorted(self.folder.glob(f"{medium}-*.json"))[:-MOST]:
                 old.unlink(missing_ok=True)

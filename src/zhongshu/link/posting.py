@@ -19,7 +19,9 @@ MOST_ANSWER = 65_536
 
 
 class NotThere(Exception):
-    """A place the hub does not speak to: no public address, or not over TLS."""
+    """A place the hub does not speak to, or that does not answer as it should. What it says can
+    be kept: never the address, which may hold a robot's key.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,23 @@ class Answer:
 def post(
     url: str, body: bytes, headers: Mapping[str, str], *, inside: frozenset[str]
 ) -> Answer:  # fmt: skip
-    """Send a body and return the answer. Hosts named ``inside`` may be anywhere, and plain.
-
-    Raises `NotThere`, `OSError` and `http.client.HTTPException`.
+    """Send a body and return the answer, or raise `NotThere`. Hosts named ``inside`` may be
+    anywhere, and plain.
     """
+    try:
+        return _posted(url, body, headers, inside)
+    except OSError as error:
+        raise NotThere(f"{type(error).__name__}: {error}") from error
+    except (ValueError, http.client.InvalidURL):
+        # Their words repeat the address, and so would the trace.
+        raise NotThere("this is no address something can be posted to") from None
+    except http.client.HTTPException as error:
+        raise NotThere(f"{type(error).__name__}: the answer is no HTTP") from error
+
+
+def _posted(
+    url: str, body: bytes, headers: Mapping[str, str], inside: frozenset[str]
+) -> Answer:  # fmt: skip
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     trusted = host in inside

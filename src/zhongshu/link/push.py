@@ -5,7 +5,6 @@ own key (VAPID, RFC 8292). The server in between reads nothing but the size.
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
 import time
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from zhongshu.core.messages import Delivery, Fault, Parcel
+from zhongshu.core.messages import Delivery, Fault, Parcel, failed, taken
 from zhongshu.link.posting import NotThere, post
 
 #: How long the maker's server keeps what a sleeping browser has not fetched, in seconds.
@@ -109,24 +108,26 @@ class Push:
     def _to_all(self, parcel: Parcel) -> Delivery:
         """Return taken where one browser has it; those that are gone are named."""
         gone: list[str] = []
-        error, taken = "", False
+        error, arrived = "", False
         for address, browser in json.loads(parcel.to).items():
             try:
                 status = self._send(parcel, browser)
-            except (NotThere, OSError, http.client.HTTPException, ValueError) as failure:
-                error = f"{type(failure).__name__}: {failure}"
+            except NotThere as failure:
+                error = str(failure)
                 continue
-            taken = taken or 200 <= status < 300
+            except ValueError:
+                error = "this is no key of a browser"
+                continue
+            arrived = arrived or 200 <= status < 300
             if status in (404, 410):
                 gone.append(address)
             elif not 200 <= status < 300:
                 error = f"HTTP {status}"
-        if taken:
-            return Delivery(ids=parcel.ids, channel=parcel.channel, gone=tuple(gone))
-        nobody = not error
-        return Delivery(
-            ids=parcel.ids, channel=parcel.channel, gone=tuple(gone), permanent=nobody,
-            error=error or "no browser is there any more", fault=Fault.MESSAGE,
+        if arrived:
+            return taken(parcel, gone=tuple(gone))
+        return failed(
+            parcel, error or "no browser is there any more", Fault.MESSAGE, permanent=not error,
+            gone=tuple(gone),
         )  # fmt: skip
 
     def _send(self, parcel: Parcel, browser: Mapping[str, str]) -> int:

@@ -94,15 +94,13 @@ def of_accounts(tx: Tx, accounts: Sequence[AccountId]) -> list[Address]:
 def keep(
     tx: Tx, account: AccountId, medium: str, *, masked: str, nonce: bytes, ciphertext: bytes,
     at: datetime,
-) -> int:  # fmt: skip
-    """Keep an address of an account; return its identity."""
-    row = tx.execute(
+) -> None:  # fmt: skip
+    """Keep an address of an account."""
+    tx.execute(
         "insert into staff_addresses (account, medium, masked, nonce, ciphertext, made_at)"
-        " values (%s, %s, %s, %s, %s, %s) returning id",
+        " values (%s, %s, %s, %s, %s, %s)",
         (account, medium, masked, nonce, ciphertext, at),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    )
 
 
 def drop(tx: Tx, account: AccountId, medium: str) -> int:
@@ -207,6 +205,15 @@ def subscription(tx: Tx, identity: int) -> Subscription | None:
     )
 
 
+def subscriptions(tx: Tx, ids: Sequence[int]) -> list[Subscription]:
+    """Return those of these subscriptions that are still there."""
+    return (
+        tx.cursor(row_factory=class_row(Subscription))
+        .execute(f"select {_SUBSCRIPTION} from subscriptions where id = any(%s)", (list(ids),))
+        .fetchall()
+    )
+
+
 def subscriptions_to(
     tx: Tx, areas: Sequence[str], categories: Sequence[str], *, limit: int = 20_000
 ) -> list[Subscription]:
@@ -264,15 +271,6 @@ def erase_unconfirmed(tx: Tx, *, before: datetime) -> int:
         "delete from subscriptions where (confirmed_at is null and made_at < %s) or bounced_at < %s",
         (before, before),
     ).rowcount
-
-
-def count_subscriptions(tx: Tx) -> tuple[int, int]:
-    """Return how many subscriptions are confirmed, and how many wait."""
-    row = tx.execute(
-        "select count(confirmed_at)::int, (count(*) - count(confirmed_at))::int from subscriptions"
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
 
 
 # ── chat groups ──────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, LiteralString
@@ -70,6 +70,16 @@ def set_setting(tx: Tx, name: str, value: Any) -> None:
         " on conflict (name) do update set value = excluded.value",
         (name, json.dumps(value, ensure_ascii=False)),
     )
+
+
+def change(tx: Tx, what: Callable[[dict[str, Any]], None]) -> None:
+    """Change the setting “city” in place, as it stands now: the version moves first, so that
+    whoever changes the city at the same time waits here, and then reads what this has written.
+    """
+    changed(tx)
+    said: dict[str, Any] = dict(setting(tx, "city") or {})
+    what(said)
+    set_setting(tx, "city", said)
 
 
 # ── levels and areas ─────────────────────────────────────────────────────────────────

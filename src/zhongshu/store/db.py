@@ -91,11 +91,15 @@ class Database:
             yield tx
 
     @contextmanager
-    def trying(self) -> Generator[Tx]:
-        """Yield a transaction that is rolled back at its end: what would be, without being."""
+    def trying(self, sight: Sight) -> Generator[Tx]:
+        """Yield a transaction of somebody who is signed in that is rolled back at its end: what
+        would be, without being.
+        """
         with self._pool.connection() as connection, connection.transaction(force_rollback=True):
             if LOOKING.get():
                 connection.execute(_READ_ONLY)
+            if self.walled:
+                _step_behind(connection, sight)
             yield connection
 
     @contextmanager

@@ -19,6 +19,8 @@ _COLUMNS: LiteralString = (
     " seq, says, urgent, at, made_at, due_at, state, tries, next_at, sent_at, ended_at, bundle,"
     " last_error, subject, body"
 )
+#: In which order messages leave.
+_TURN: LiteralString = "urgent desc, next_at, bundle, account, report_id, subscription, hook, id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """How a channel does, with how much waits for it and what became of the last day's."""
+    """A row of the table `channels`: when one last took something, and since when it does not."""
 
     channel: str
     sent_at: datetime | None
@@ -98,23 +100,24 @@ def add(tx: Tx, made: Sequence[Mapping[str, Any]]) -> int:
 
 def claim(tx: Tx, medium: str, *, at: datetime, limit: int) -> list[Message]:
     """Take the next messages of a medium in hand, those of resting channels left out; nobody
-    else takes them meanwhile. The urgent first, then the longest due.
+    else takes them meanwhile. The urgent first, then the longest due; what is due at the same
+    moment hearer by hearer.
     """
-    rows = (
+    return (
         tx.cursor(row_factory=class_row(Message))
         .execute(
-            "update messages set state = 'sending', claimed_at = %(at)s, tries = tries + 1"
-            " where id in (select m.id from messages m where m.medium = %(medium)s"
+            "with mine as (update messages set state = 'sending', claimed_at = %(at)s,"
+            "  tries = tries + 1"
+            " where id in (select id from messages m where m.medium = %(medium)s"
             "  and m.state = 'waiting' and m.next_at <= %(at)s"
             "  and not exists (select from channels c where c.channel = m.channel"
             "   and c.rests_until > %(at)s)"
-            "  order by m.urgent desc, m.next_at, m.id limit %(limit)s for update skip locked)"
-            f" returning {_COLUMNS}",
+            f"  order by {_TURN} limit %(limit)s for update skip locked)"
+            f" returning {_COLUMNS}) select {_COLUMNS} from mine order by {_TURN}",
             {"medium": medium, "at": at, "limit": limit},
         )
         .fetchall()
     )
-    return sorted(rows, key=lambda m: (not m.urgent, m.id))
 
 
 def written(tx: Tx, ids: Sequence[int], *, bundle: int, subject: str, body: str) -> None:
@@ -161,7 +164,7 @@ def laid_back(tx: Tx, ids: Sequence[int]) -> int:
     ).rowcount
 
 
-def take_back(tx: Tx, medium: str, *, before: datetime, at: datetime) -> int:
+def reclaim(tx: Tx, medium: str, *, before: datetime, at: datetime) -> int:
     """Let messages whose carrier is gone be tried again; return how many."""
     return tx.execute(
         "update messages set state = 'waiting', claimed_at = null, next_at = %s"
@@ -171,9 +174,12 @@ def take_back(tx: Tx, medium: str, *, before: datetime, at: datetime) -> int:
 
 
 def again(tx: Tx, ids: Sequence[int], *, at: datetime) -> int:
-    """Let messages that were given up be tried anew from the beginning; return how many."""
+    """Let messages that were given up be tried anew from the beginning, each apart from what it
+    was sent with before; return how many.
+    """
     return tx.execute(
-        "update messages set state = 'waiting', tries = 0, next_at = %s, ended_at = null"
+        "update messages set state = 'waiting', tries = 0, next_at = %s, ended_at = null,"
+        " bundle = null"
         " where id = any(%s) and state = 'dead'",
         (at, list(ids)),
     ).rowcount

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from zhongshu.core.cases.lifecycle import Act
-from zhongshu.core.facts import Fact, Kind
+from zhongshu.core.facts import By, Fact, Kind
 from zhongshu.core.values import AccountId, Refused
 
 #: What can be taken back, and the act that does it.
@@ -52,6 +52,19 @@ def undoable(
     if last.kind not in UNDOES or at >= last.at + window:
         return None
     return Undo(fact=last, act=UNDOES[last.kind], until=last.at + window)
+
+
+def taken_back(
+    number: str, facts: Sequence[Fact], by: By, what: Act, seq: int | None, *, at: datetime,
+    window: timedelta,
+) -> Undo:  # fmt: skip
+    """Return what an act takes back of a case that is locked, or refuse it: it may have been the
+    fact ``seq`` when somebody looked, and not be it any more.
+    """
+    was = undoable(facts, by.account, at=at, window=window)
+    if was is None or was.act is not what or seq not in (None, was.fact.seq):
+        raise NothingToUndo("case", number)
+    return was
 
 
 def waits(fact: Fact, *, at: datetime, window: timedelta) -> bool:

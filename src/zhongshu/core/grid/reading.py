@@ -196,11 +196,14 @@ def _one(
     out: _Collected, row: int, feature: Any, *, kind: str, columns: Columns, project: Projection
 ) -> None:
     try:
-        properties: Mapping[str, Any] = feature["properties"] or {}
+        properties: Any = feature["properties"] or {}
         geometry = feature["geometry"]
     except (KeyError, TypeError):
+        properties, geometry = None, None
+    if not isinstance(properties, Mapping):
         out.rejects.append(_reject(row, "", "feature", "it has no properties or no geometry"))
         return
+    properties = cast("Mapping[str, Any]", properties)
     code = _text(properties, columns.code)
     try:
         shape, repair = _shaped(code, geometry, project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, cast
 
 import numpy as np
@@ -47,14 +48,19 @@ def samples(collection: Mapping[str, Any], declared: str | None, *, label: str =
 
 
 def _first(feature: Any) -> Sequence[float] | None:
-    """Return the first pair of numbers of a feature's geometry."""
-    found: Any = (feature.get("geometry") or {}).get("coordinates") if isinstance(feature, dict) else None  # fmt: skip
+    """Return the first pair of numbers of a feature's geometry; None of what is no feature."""
+    geometry, said = _part(feature, "geometry"), _part(feature, "properties")
+    found: Any = _part(geometry, "coordinates") if said is None or isinstance(said, dict) else None
     while isinstance(found, list | tuple) and found and isinstance(found[0], list | tuple):
         found = found[0]
     pair = cast("Sequence[Any]", found) if isinstance(found, list | tuple) else ()
-    if len(pair) < 2 or not all(isinstance(v, int | float) for v in pair[:2]):
+    if len(pair) < 2 or not all(isinstance(v, int | float) and isfinite(v) for v in pair[:2]):
         return None
     return [float(pair[0]), float(pair[1])]
+
+
+def _part(of: Any, name: str) -> Any:
+    return cast("dict[str, Any]", of).get(name) if isinstance(of, dict) else None
 
 
 def _metres(x: float, y: float, lon: float, lat: float) -> float | None:

@@ -121,7 +121,7 @@ def make(body: CampaignIn, hub: TheHub, _: Maker) -> dict[str, Any]:
 def one(identity: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return a campaign with its comparison, as it stands now and as it was reported."""
     city = hub.city()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = campaigns.find(tx, identity)
         compared = campaigns.compared(tx, city, actor.sight, found, now=hub.clock())
     now = campaigns.frozen_json(compared, city, at=hub.clock())
@@ -200,7 +200,7 @@ def acted(
     if body.act not in BULK:
         raise BadField("act", body.act, why=f"one of: {', '.join(BULK)}")
     deed = _deed(hub, actor, body)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         campaign = campaigns.find(tx, identity)
         found = campaigns.members(
             tx, actor.sight, campaign, now=hub.clock(), stages=BULK[body.act],
@@ -208,7 +208,7 @@ def acted(
         )  # fmt: skip
     seen = {case.number: case.version for case in found}
     numbers = list(seen) if body.cases is None else body.cases
-    return bulk.each(hub.db, numbers, deed, pretend=body.preview), seen
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=body.preview), seen
 
 
 def _deed(hub: Hub, actor: Actor, body: BulkIn) -> bulk.Deed:
@@ -231,7 +231,7 @@ def _deed(hub: Hub, actor: Actor, body: BulkIn) -> bulk.Deed:
 def comparison_csv(identity: int, hub: TheHub, actor: Exporter) -> Response:
     """Return the comparison as CSV: a row for each area and period."""
     city = hub.city()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = campaigns.find(tx, identity)
         compared = campaigns.compared(tx, city, actor.sight, found, now=hub.clock())
     header = (

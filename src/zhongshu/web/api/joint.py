@@ -115,15 +115,16 @@ def acting(
         raise BadField("act", act, why=f"one of: {', '.join(Act)}") from None
     city = hub.city()
     deed = bulk.acting(city, actor, what, form_of(said, city), at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def undoing(hub: Hub, actor: Actor, numbers: Sequence[str]) -> list[bulk.Line]:
     """Take back one's own last act on each of these cases."""
     city, at = hub.city(), hub.clock()
     return bulk.each(
-        hub.db, numbers, lambda tx, number, _: undo.undo(tx, city, actor, number, at=at)
-    )
+        hub.db, actor.sight, numbers,
+        lambda tx, number, _: undo.undo(tx, city, actor, number, at=at),
+    )  # fmt: skip
 
 
 def linking(
@@ -133,7 +134,7 @@ def linking(
     with hub.db.seeing(actor.sight) as tx:
         lead = browse.case(tx, actor.sight, number)
     deed = bulk.acting(hub.city(), actor, Act.LINK, acts.Form(into=lead.id), at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def handling(
@@ -151,7 +152,7 @@ def handling(
     if numbers is None:
         numbers = [*(c.number for c in reversed(found)), *_itself(lead)]
     deed = bulk.finishing(hub.city(), actor, form, at=hub.clock())
-    return bulk.each(hub.db, numbers, deed, pretend=pretend)
+    return bulk.each(hub.db, actor.sight, numbers, deed, pretend=pretend)
 
 
 def _itself(lead: Case) -> list[str]:

@@ -160,10 +160,7 @@ def media(_: Keeper, hub: TheHub) -> list[dict[str, Any]]:
 def set_media(body: MediaIn, actor: Keeper, hub: TheHub) -> list[dict[str, Any]]:
     """Let an audience hear of an event by these media."""
     with hub.db.transaction() as tx:
-        if body.audience == Hearer.REPORTER:
-            outbox.set_reporter_media(tx, body.event, body.media, by=actor.account, at=hub.clock())
-        else:
-            outbox.set_staff_media(tx, body.event, body.audience, body.media, by=actor.account, at=hub.clock())  # fmt: skip
+        outbox.set_media(tx, body.event, body.audience, body.media, by=actor.account, at=hub.clock())  # fmt: skip
     hub.look_again()
     return media(actor, hub)
 
@@ -212,7 +209,7 @@ def previewed(
     """Return a text filled in with a case in sight; refuse what it cannot name."""
     hearer, event, by, language_ = texts.placed(place, medium, lang)
     out = outlet_of(hub)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case = browse.case(tx, actor.sight, number)
         return sending.preview(tx, hub.city(), case, hearer, event, by, language_, texts.checked(text, hearer, by), out)  # fmt: skip
 

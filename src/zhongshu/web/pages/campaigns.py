@@ -84,7 +84,7 @@ def report(request: Request, hub: TheHub, actor: Reader, identity: int) -> Respo
 
 def _shown(request: Request, hub: Hub, actor: Actor, identity: int, template: str) -> Response:
     city, now = hub.city(), hub.clock()
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = campaigns.find(tx, identity)
         comparison = campaigns.compared(tx, city, actor.sight, found, now=now)
         members = campaigns.members(tx, actor.sight, found, now=now, limit=SHOWN)

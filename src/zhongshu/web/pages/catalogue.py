@@ -55,7 +55,7 @@ HISTORY = 50
 def catalogue(request: Request, hub: TheHub, actor: Reader, version: str = "") -> Response:
     """List the categories of a version (the one in force where none is named)."""
     query = dict(request.query_params)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         number = _number(version) if version else hub.city().catalogue.version
         if not number:
             return page(request, "catalogue.html", _nothing(query))
@@ -239,7 +239,7 @@ async def add(request: Request, hub: TheHub, actor: Writer, version: int) -> Res
 @router.get("/{version}/{code}")
 def category(request: Request, hub: TheHub, actor: Reader, version: int, code: str) -> Response:
     """Show a category with its conditions; of a draft, as a form."""
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = _category(tx, version, code)
         listed = flow.one(tx, version, today=hand(hub, actor).today)
         replaced = flow.replaced_by(tx, listed.version).get(code, ())

@@ -234,7 +234,7 @@ def _report_page(
     hub = request.app.state.hub
     city: City = hub.city()
     lately = Filter(since=hub.clock() - _LATELY)
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         counted = store.count_by(tx, "category", actor.sight_for(Permission.REPORT_CREATE), lately)
     blank = {"text": "", "category": "", "address": "", "lon": "", "lat": ""}
     view = {

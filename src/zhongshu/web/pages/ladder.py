@@ -34,9 +34,10 @@ def ladder(request: Request, hub: TheHub, actor: Reader) -> Response:
     number, duty, text = (query.get(n, "").strip() for n in ("case", "duty", "text"))
     if duty:
         among("duty", duty, list(Duty))
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         case = browse.case(tx, actor.sight, number) if number else None
         steps = telling.explained(tx, city, case, now=now) if case else []
+    with hub.db.transaction() as tx:
         quiet = store.quiet_by_duty(tx)
         posts = store.posts_of(tx, duty, text=text, at=now) if duty else []
     return page(

@@ -98,10 +98,7 @@ def change_media(
     """Let somebody hear of something by these media, or by what is usual."""
     chosen = None if usual else on or []
     with hub.db.transaction() as tx:
-        if audience == Hearer.REPORTER:
-            outbox.set_reporter_media(tx, event, chosen, by=actor.account, at=hub.clock())
-        else:
-            outbox.set_staff_media(tx, event, audience, chosen, by=actor.account, at=hub.clock())
+        outbox.set_media(tx, event, audience, chosen, by=actor.account, at=hub.clock())
     hub.look_again()
     shown = urlencode({"group": group})
     return RedirectResponse(f"/workshop/messages/media?{shown}#{audience}-{event}", 303)

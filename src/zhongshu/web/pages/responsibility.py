@@ -31,7 +31,7 @@ def returned(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the returns of a period, each number with the cases behind it."""
     city, query = hub.city(), dict(request.query_params)
     asked, since, until = period(query, city, now=hub.clock())
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = returns.statistics(tx, city, actor.sight, asked, since=since, until=until)
     kinds = [level.kind for level in city.levels if not level.overlay]
     return page(
@@ -52,7 +52,7 @@ def returned_cases(request: Request, hub: TheHub, actor: Reader) -> Response:
     city, query = hub.city(), dict(request.query_params)
     asked, since, until = period(query, city, now=hub.clock())
     kind, by, key = query.get("kind", "returned"), query.get("by", ""), query.get("key", "")
-    with hub.db.transaction() as tx:
+    with hub.db.seeing(actor.sight) as tx:
         found = returns.behind(
             tx, city, actor.sight, asked, kind=kind, by=by, key=key, since=since, until=until
         )

@@ -16,7 +16,6 @@ from zhongshu.core.values import Refused
 from zhongshu.flow import sending, texts
 from zhongshu.flow.outward import Outlet
 from zhongshu.store import accounts, cases
-from zhongshu.store.db import Tx
 from zhongshu.web.api.messages import outlet_of, previewed
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -83,7 +82,7 @@ def _page(
     with hub.db.transaction() as tx:
         kept = texts.versions(tx, place, medium, lang)
         names = accounts.names(tx, sorted({v.account for v in kept if v.account is not None}))
-        number = number.strip() or _some_case(tx, actor)
+    number = number.strip() or _some_case(hub, actor)
     shown: Text | None = None
     try:
         shown = previewed(hub, actor, place, medium, lang, text, number) if number else None
@@ -103,10 +102,11 @@ def _page(
     )  # fmt: skip
 
 
-def _some_case(tx: Tx, actor: Actor) -> str:
+def _some_case(hub: Hub, actor: Actor) -> str:
     """Return a case to try a text on where nobody says one: the newest in sight."""
     wanted = Filter(stages=frozenset({Stage.DISPATCHED, Stage.IN_HAND, Stage.CLOSED}))
-    found = cases.page(tx, actor.sight, wanted, order=Order.NEWEST, after=None, limit=1)
+    with hub.db.seeing(actor.sight) as tx:
+        found = cases.page(tx, actor.sight, wanted, order=Order.NEWEST, after=None, limit=1)
     return found[0].number if found else ""
 
 
