@@ -73,18 +73,19 @@ def verify_frozen() -> None:
                 break
             for one in some:
                 with db.transaction() as tx:
-                    flaws, _ = snapshots.checked(tx, load(tx), one)
+                    flaws, _ = snapshots.checked(tx, load(tx), snapshots.find(tx, one.id))
                 out.print(f"snapshot {one.id}: {one.period.start:%Y-%m-%d %H:%M} to {one.period.until:%Y-%m-%d %H:%M}, sha256 {one.sha256.hex()}")  # fmt: skip
                 for flaw in flaws:
                     wrong = True
                     out.print(f"  [red]✕ {flaw.replace('_', ' ')}[/red]")
             before = some[-1].id
         with db.transaction() as tx:
-            written = briefing_store.latest(tx, limit=100_000)
+            written = briefing_store.latest(tx, areas=None, limit=100_000)
         for each in written:
-            found = briefings.checked(each)
+            with db.transaction() as tx:
+                found = briefings.checked(briefings.find(tx, each.id))
             if found is not None:
-                out.print(f"briefing {each.id}: from snapshot {found.snapshot}")
+                out.print(f"briefing {each.id}: from snapshot {found.snapshot or 'none'}")
                 if not found.hash_right:
                     wrong = True
                     out.print("  [red]✕ hash wrong[/red]")

@@ -118,6 +118,21 @@ def test_numbers_that_may_be_old_are_grey_and_say_since_when(demo: Demo, signed_
         expect(page.locator("#wall")).not_to_have_class(re.compile("stale"))
 
 
+def test_tabs_share_one_stream_and_the_next_takes_it_on(demo: Demo, signed_in) -> None:
+    desk = signed_in()  # its bell holds the stream
+    with desk.expect_request("**/events*"):
+        desk.reload()
+    wall, asked = desk.context.new_page(), []
+    wall.on("request", lambda r: asked.append(r.url) if "/events" in r.url else None)
+    wall.goto(f"{demo.url}/wall?map=plan")
+    expect(wall.locator("#live")).to_have_attribute("data-state", "on")
+    assert asked == []
+    with wall.expect_request("**/events?after=*"):
+        desk.close()
+    expect(wall.locator("#live")).to_have_attribute("data-state", "on")
+    assert len(asked) == 1, asked
+
+
 def test_without_webgl_a_plan_stands_in_the_maps_place(demo: Demo, signed_in) -> None:
     page = signed_in("bare")
     asked: list[str] = []
@@ -125,10 +140,10 @@ def test_without_webgl_a_plan_stands_in_the_maps_place(demo: Demo, signed_in) ->
     page.goto(f"{demo.url}/wall")
     page.wait_for_selector("#city-map[data-drawn=plan]")
     assert not [url for url in asked if "maplibre-gl.mjs" in url], "nothing is loaded in vain"
-    shapes = page.locator(".plan a")
+    shapes = page.locator(".wallplan a")
     assert shapes.count() > 10
     expect(page.locator(".nomap")).to_be_visible()
-    old = page.locator(".plan").element_handle()
+    old = page.locator(".wallplan").element_handle()
     page.locator("#slider").focus()
     page.keyboard.press("Home")  # the past has another plan
     expect(page.locator(".asof")).to_contain_text("Playback")

@@ -71,6 +71,20 @@ def test_the_pages_ask_no_other_site_for_anything() -> None:
         assert not re.search(r"(?:src|href|url\()\s*=?\s*[\"'(]?https?://", text), path
 
 
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [
+        ("new EventSource", ["stream.js"]), ('getElementById("words")', ["words.js"]),
+        ("vendor/maplibre-gl.css", ["fetch-map.js"]), ("new maplibregl.Map", ["map.js"]),
+        ("backdrop.geojson", ["map.js"]), ("level=${roots", ["map.js"]),
+        ('type: "FeatureCollection"', ["map.js"]),
+    ],
+)  # fmt: skip
+def test_what_scripts_share_stands_in_one_of_them(what: str, where: list[str]) -> None:
+    scripts = (ROOT / "src/zhongshu/web/static/js").glob("*.js")
+    assert [p.name for p in scripts if what in p.read_text(encoding="utf-8")] == where
+
+
 def test_a_class_is_laid_out_in_one_place() -> None:
     """Two pages that give one class two layouts spoil each other; narrow screens may differ."""
     text = (ROOT / "src/zhongshu/web/static/css/app.css").read_text(encoding="utf-8")

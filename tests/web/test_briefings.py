@@ -15,9 +15,10 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from tests.factories import NOW
 from tests.web.hub import key_for
 from tests.web.test_mirror import WEEK, got
-from tests.web.test_snapshots import EN, a_week, reopened
+from tests.web.test_snapshots import EN, a_week, of_north, reopened
 from zhongshu.core.briefing import (
     Number,
     Section,
@@ -28,9 +29,12 @@ from zhongshu.core.briefing import (
     pieces,
     plain,
 )
+from zhongshu.core.campaigns import Campaign, CampaignState
 from zhongshu.core.indicators import Period
 from zhongshu.core.values import Name
+from zhongshu.flow.sections import TOP
 from zhongshu.link import paper
+from zhongshu.store import campaigns as campaign_store
 from zhongshu.store.db import Database
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -214,11 +218,65 @@ def test_who_sees_one_area_reads_its_briefings_and_no_others(
     assert client.post("/api/v1/briefings", json={}, headers=nora).status_code == 403
 
 
+def test_whoever_supervises_one_area_writes_of_it_and_freezes_nothing_of_the_city(
+    client: TestClient,
+    db: Database,
+    made: dict[str, Any],
+) -> None:
+    of_north(db)
+    client.app.state.hub.machines.clear()  # type: ignore[attr-defined]  # what a key may is known for a second
+    week = {"start": "2026-11-24", "until": "2026-12-01"}
+    assert client.post("/api/v1/briefings", json=week).status_code == 403
+    assert client.post("/api/v1/briefings", json={**week, "area": "S"}).status_code == 403
+    city = f"/api/v1/briefings/{made['number']}"
+    assert client.put(f"{city}/texts", json={"texts": {"areas": "x"}}).status_code == 403
+    assert client.post(f"{city}/freeze", json={}).status_code == 403
+    assert "Freeze</button>" not in client.get(f"/brief/{made['number']}", headers=EN).text
+    listed = client.get("/brief", headers=EN).text
+    assert 'value="N"' in listed
+    assert 'value="S"' not in listed
+    assert "The whole city</option>" not in listed
+
+    north = client.post("/api/v1/briefings", json={**week, "area": "N"}).json()["number"]
+    assert "Freeze</button>" in client.get(f"/brief/{north}", headers=EN).text
+    frozen = client.post(f"/api/v1/briefings/{north}/freeze", json={})
+    assert (frozen.status_code, frozen.json()["snapshot"]) == (200, None)
+    assert got(client, "/api/v1/snapshots") == []
+    said = got(client, f"/api/v1/briefings/{north}")["says"]
+    reopened(db)
+    for path, n in sorted(links(client.get(f"/brief/{north}", headers=EN).text))[::6]:
+        assert client.get(path, headers=EN).text.count("<tr><td>") == int(n.replace(",", "")), path
+    assert f"up to position {said['position']}" in client.get(f"/brief/{north}", headers=EN).text
+
+
+def test_campaigns_are_all_counted_and_their_cases_are_of_the_area_and_of_a_moment(
+    client: TestClient,
+    db: Database,
+    made: dict[str, Any],
+) -> None:
+    with db.transaction() as tx:
+        for n in range(TOP + 2):
+            one = Campaign(id=0, name=Name(f"行动{n}"), since=NOW - timedelta(days=1), until=NOW + timedelta(days=5), state=CampaignState.RUNNING)  # fmt: skip
+            campaign_store.add(tx, one)
+    north = client.post("/api/v1/briefings", json={"start": "2026-11-24", "until": "2026-12-01", "area": "N"}).json()  # fmt: skip
+    sections = {}
+    for where, number in (("", made["number"]), ("N", north["number"])):
+        said = got(client, f"/api/v1/briefings/{number}")["says"]["sections"]
+        sections[where] = next(s for s in said if s["code"] == "campaigns")
+        line = plain(sections[where]["sentences"][0], "en")
+        assert line == f"{TOP + 2} campaigns ran in the period; their cases are those of 2026-12-02 10:00."  # fmt: skip
+        assert len(sections[where]["table"]["rows"]) == TOP
+        row = sections[where]["table"]["rows"][0]
+        listed = client.get(row["n_link"].replace("/desk", "/api/v1/cases")).json()
+        assert len(listed["cases"]) == int(row["n"]) > 0, where
+    assert sections[""]["table"]["rows"][0]["n"] > sections["N"]["table"]["rows"][0]["n"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
-        ({"start": "2027-01-01", "until": "2027-02-01"}, 409, "from"),
-        ({"start": "x", "until": "2027-02-01"}, 422, "from"),
+        ({"start": "2027-01-01", "until": "2027-02-01"}, 409, "start"),
+        ({"start": "x", "until": "2027-02-01"}, 422, "start"),
         ({"start": "2026-11-24", "until": "2026-11-25", "area": "moon"}, 422, "area"),
         ({"start": "2026-11-24", "until": "2026-11-25", "title": "长" * 121}, 422, "title"),
     ],

@@ -11,13 +11,18 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.factories import NOW
+from tests.cast import DING, HANA
+from tests.factories import NOW, draft
+from tests.flow.test_intake import sent
 from tests.web.hub import key_for
 from tests.web.test_mirror import WEEK, got
-from tests.web.test_snapshots import EN, a_week
+from tests.web.test_snapshots import EN, a_week, reopened
 from zhongshu.core.burden import FIELDS, GAUGES, Load
+from zhongshu.core.cases import Act
 from zhongshu.core.facts import Fact, Kind
 from zhongshu.core.values import CaseId
+from zhongshu.flow import city
+from zhongshu.flow.acts import Form, act
 from zhongshu.store import facts
 from zhongshu.store.db import Database
 
@@ -74,6 +79,43 @@ def test_the_meter_counts_what_a_slow_reading_counts_and_opens_it(client: TestCl
     per = found["whole"]["per"]
     assert per["acts"] == want[Load.ACT] / want[Load.WORKED]
     assert set(per) == set(GAUGES)
+
+
+def test_a_dispatch_taken_back_at_once_is_work_but_sends_nobody(
+    client: TestClient, db: Database
+) -> None:
+    before = got(client, f"/api/v1/burden?{WEEK}")["whole"]["counts"]
+    at = NOW + timedelta(days=4)
+    with db.transaction() as tx:
+        here = city.load(tx)
+        case = sent(tx, here, draft("井盖丢了", lon=113.03, lat=34.01), now=at)
+        act(tx, here, case.id, Act.DISPATCH, by=DING, at=at, form=Form())
+        act(tx, here, case.id, Act.WITHDRAW, by=DING, at=at + timedelta(seconds=2), form=Form())
+        act(tx, here, case.id, Act.DISPATCH, by=DING, at=at + timedelta(seconds=4), form=Form())
+        act(tx, here, case.id, Act.ACCEPT, by=HANA, at=at + timedelta(hours=1), form=Form())
+    whole = got(client, f"/api/v1/burden?{WEEK}")["whole"]
+    assert whole["counts"]["act"] == before["act"] + 4
+    assert whole["counts"]["moved"] == before["moved"] + 1
+    assert whole["counts"]["in_vain"] == before["in_vain"]
+    for load_ in ("moved", "in_vain"):
+        opened = got(client, whole["cases"][load_] + "&limit=200")["items"]
+        assert len(opened) == whole["counts"][load_]
+
+
+def test_the_meter_is_of_what_was_known_and_of_what_lies_in_no_area(
+    client: TestClient, db: Database
+) -> None:
+    position = client.post("/api/v1/snapshots", json={"start": "2026-11-24", "until": "2026-12-01"}).json()["position"]  # fmt: skip
+    before = got(client, f"/api/v1/burden?{WEEK}")["whole"]
+    number = reopened(db)
+    assert got(client, f"/api/v1/burden?{WEEK}")["whole"]["counts"]["act"] == before["counts"]["act"] + 1  # fmt: skip
+    for known in (f"upto={position}", "known=2026-11-29"):
+        then = got(client, f"/api/v1/burden?{WEEK}&{known}")["whole"]
+        assert then["counts"] == before["counts"], known
+        opened = got(client, then["cases"]["act"] + "&limit=200")["items"]
+        assert len(opened) == then["counts"]["act"]
+        assert (number, "case:reopened") not in {(o["case"], o["what"]) for o in opened}
+    assert got(client, f"/api/v1/burden?{WEEK}&outside=district")["whole"]["counts"]["act"] == 0
 
 
 def test_the_page_of_the_meter_names_no_person_and_opens_its_numbers(client: TestClient) -> None:

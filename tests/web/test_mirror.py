@@ -141,6 +141,24 @@ def test_the_page_shows_the_same_numbers_as_links_that_open_as_many_rows(
         assert text in page
 
 
+@pytest.mark.parametrize("path", ["/mirror", "/mirror/areas", "/mirror/burden"])
+def test_pages_of_figures_hand_on_what_was_known_in_links_and_forms(
+    client: TestClient, path: str
+) -> None:
+    asked = f"{path}?{WEEK}&known=2026-11-30&category=E-01-01&upto=999999999-1"
+    page = client.get(asked, headers={"accept-language": "en"}).text
+    links = re.findall(r'href="(/(?:mirror(?:/areas|/cases|/burden|/burden/cases)?|api/[^"?]+)\?[^"]+)"', page)
+    assert len(links) > 3
+    free = [one for one in links if not ("known=" in one and "upto=" in one)]
+    assert len(free) == 1, "only the way back to what is known today"
+    assert f'{free[0]}">As it is known today' in page
+    assert "category=" in free[0]
+    for name in ("known", "upto"):
+        assert f'type="hidden" name="{name}"' in page
+    usual = client.get(f"{path}?{WEEK}", headers={"accept-language": "en"}).text
+    assert "As it is known today" not in usual
+
+
 def test_units_and_areas_stand_by_name_and_are_never_ranked(client: TestClient) -> None:
     page = client.get(f"/mirror?{WEEK}").text
     for word in ("排名", "名次", "第一名", "得分", "rank", "score"):

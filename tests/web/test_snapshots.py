@@ -21,7 +21,7 @@ from tests.web.hub import app_on, key_for
 from tests.web.test_mirror import LATER, WEEK, got, lived
 from zhongshu import jobs
 from zhongshu.core.cases import Act
-from zhongshu.core.facts import Position
+from zhongshu.core.facts import A_REPORTER, Position
 from zhongshu.core.indicators import BY_CODE, Period
 from zhongshu.core.snapshots import (
     Counted,
@@ -110,6 +110,57 @@ def test_a_snapshot_has_the_figures_of_the_mirror_and_the_hash_of_its_text(
     assert {row["of"] for row in said["rows"]} >= {"whole", "unit", "district"}
 
 
+def rated(db: Database, at: datetime, *, solved: bool, satisfied: int) -> str:
+    """Rate the case that was closed last; return its number."""
+    with db.transaction() as tx:
+        row = tx.execute("select id, number from cases where stage = 'closed' order by id desc limit 1").fetchone()  # fmt: skip
+        assert row is not None
+        form = Form(solved=solved, satisfied=satisfied)
+        act(tx, load(tx), row[0], Act.RATE, by=A_REPORTER, at=at, form=form)
+    return str(row[1])
+
+
+def test_a_rating_given_anew_counts_otherwise_by_the_answer_it_changes_alone(
+    client: TestClient, db: Database, frozen: dict[str, Any]
+) -> None:
+    why = f"/api/v1/snapshots/{frozen['number']}/why"
+    number = rated(db, NOW + timedelta(days=6), solved=True, satisfied=2)
+    assert got(client, f"{why}/said_satisfied") == []  # again not satisfied, in another rating
+    (one,) = got(client, f"{why}/said_solved")
+    assert (one["case"], one["then"]) == (number, ["answered_solved"])
+    assert one["now"] == ["answered_solved", "said_solved"]
+
+
+def test_no_case_is_called_moved_that_nothing_was_written_about(
+    client: TestClient, db: Database, frozen: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = reopened(db)
+    with db.transaction() as tx:
+        found = snapshots.find(tx, frozen["number"])
+        for code in ("closing", "first_time", "reopened"):
+            assert [w.number for w in snapshots.why(tx, found, BY_CODE[code])] == [number], code
+    assert "The first" not in client.get(f"/mirror/snapshots/{found.id}/why/closing", headers=EN).text  # fmt: skip
+    monkeypatch.setattr(snapshots, "MOST_WHY", 1)
+    assert "The first 1." in client.get(f"/mirror/snapshots/{found.id}/why/closing", headers=EN).text  # fmt: skip
+
+
+def of_north(db: Database) -> None:
+    """Let Ada see the whole city as before, and supervise district N alone."""
+    with db.transaction() as tx:
+        tx.execute("update posts set area = (select id from areas where code = 'N') where duty = 'supervisor'")  # fmt: skip
+
+
+def test_whoever_supervises_one_area_freezes_no_figures_of_the_city(
+    client: TestClient, db: Database
+) -> None:
+    of_north(db)
+    week = {"start": "2026-11-24", "until": "2026-12-01"}
+    assert client.post("/api/v1/snapshots", json=week).status_code == 403
+    page = client.get("/mirror/snapshots", headers=EN)
+    assert page.status_code == 200  # Ada reads of the whole city
+    assert "Freeze</button>" not in page.text
+
+
 def test_what_comes_later_changes_no_frozen_number_and_is_told_with_its_cause(
     client: TestClient, db: Database, frozen: dict[str, Any]
 ) -> None:
@@ -150,7 +201,9 @@ def test_a_period_is_frozen_once_and_only_when_it_is_over(
     early = client.post("/api/v1/snapshots", json={"start": "2026-11-24", "until": "2027-01-01"})
     assert (early.status_code, early.json()["field"]) == (409, "until")
     bad = client.post("/api/v1/snapshots", json={"start": "2026-11-24", "until": "2026-11-20"})
-    assert (bad.status_code, bad.json()["field"]) == (422, "from")
+    assert (bad.status_code, bad.json()["field"]) == (422, "start")
+    told = client.post("/mirror/snapshots", data={"from": "soon", "to": "2026-11-25"}, headers={"accept": "application/json"})  # fmt: skip
+    assert (told.status_code, told.json()["field"]) == (422, "from")
     form = client.post("/mirror/snapshots", data={"from": "2026-11-24", "to": "2026-11-25"}, follow_redirects=False)  # fmt: skip
     assert form.status_code == 303
     assert client.get(form.headers["location"]).status_code == 200
@@ -233,7 +286,7 @@ def test_the_hub_freezes_each_month_that_is_over_once(db: Database, client: Test
     assert all(one.by_name == "" for one in _all(db))
 
 
-def _all(db: Database) -> list[store.Snapshot]:
+def _all(db: Database) -> list[store.Entry]:
     with db.transaction() as tx:
         return list(store.latest(tx))
 

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from tests.cast import ADA, CHENG, DING, HANA
 from tests.factories import KEY, NOW, draft, same_random
+from tests.flow.test_former_areas import redrawn
 from tests.flow.test_intake import sent, through
 from tests.web.hub import app_on, key_for
 from zhongshu.core.access import EVERYTHING, Sight
@@ -27,6 +28,7 @@ from zhongshu.flow import mirror, screen
 from zhongshu.flow.acts import Form, act
 from zhongshu.flow.city import City, load
 from zhongshu.store import cases, moments
+from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.indicators import Scope
 from zhongshu.web.api import playback
@@ -196,6 +198,20 @@ def test_the_columns_of_a_later_period_carry_what_was_still_open(client: TestCli
     assert len(none) == 0
 
 
+def test_a_case_closed_in_a_period_and_reopened_after_it_ends_where_it_was_closed(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        lamp = tx.execute("select min(id) from cases").fetchone()[0]  # type: ignore[index]
+    for since, until in (("2026-11-24", "2026-11-25"), ("2026-11-25", "2026-11-25")):
+        path = f"/api/v1/history.bin?since={since}&until={until}T20:00:00%2B08:00"
+        _, rows = decoded(client.get(path).content)
+        begun = {(int(r[3]), int(r[4])) for r in rows if r[0] == lamp}
+        (life,) = begun  # closed at 16:00 on the 25th; what began on the 26th is not of this period
+        ended = datetime.fromisoformat(f"{since}T00:00:00+08:00") + timedelta(seconds=sum(life))
+        assert abs((ended - NOW) / HOUR - 30) < 0.01
+
+
 def test_the_columns_are_of_what_is_in_sight(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,10 +265,11 @@ def test_the_screen_plays_back_without_a_script(client: TestClient) -> None:
     bars = re.findall(r'<a href="(/wall\?[^"]+)" tabindex="-1">', page)
     assert len(bars) == 48
     then = client.get(unescape(bars[12])).text
-    assert "as of 2026-11-24 13:00" in then
+    assert "as of 2026-11-24 13:00 · as it is known today" in then
+    assert "as it is known today" not in client.get("/wall").text
     assert ">Back to now</a>" in then
     assert "hidden" not in then[then.index('id="now"') : then.index(">Back to now</a>")]
-    assert 'class="plan"' in then, "the map is there as a plan"
+    assert 'class="wallplan"' in then, "the map is there as a plan"
     assert "/wall/cases?at=" in then
 
 
@@ -265,6 +282,16 @@ def test_a_case_of_the_map_is_opened_by_whoever_may_see_it(
     assert answer.headers["location"] == f"/cases/{south.number}"
     nora = key_for(db, "nora")
     assert client.get(f"/wall/case/{south.id}", headers=nora).status_code == 404
+
+
+def test_an_area_drawn_anew_is_called_by_the_telephones_of_its_posts(
+    client: TestClient, db: Database
+) -> None:
+    with db.transaction() as tx:
+        tx.execute("update posts set area = (select id from areas where code = 'N'), phone = '84001' where duty = 'dispatcher'")  # fmt: skip
+        redrawn(tx)
+        city_store.changed(tx)
+    assert "84001" in client.get("/wall/area/N-1").text
 
 
 def test_one_press_switches_every_screen_and_says_who_and_when(

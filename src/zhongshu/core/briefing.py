@@ -9,7 +9,7 @@ canonical document, hashed like a snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -128,11 +128,6 @@ def up_or_down(now: Measured, then: Measured) -> tuple[Name, str]:
     if points > 0:
         return Name("比上期上升 {by} 个百分点", "{by} points up on the period before"), by
     return Name("比上期下降 {by} 个百分点", "{by} points down on the period before"), by
-
-
-def joined(parts: Sequence[Name]) -> Name:
-    """Return templates put together, in both languages."""
-    return Name("".join(p.zh for p in parts), "".join(p.en for p in parts))
 
 
 def _first(at: datetime) -> datetime:

@@ -22,9 +22,10 @@ class Load(StrEnum):
     ACT = "act"  # 操作: what somebody did by hand
     FORM = "form"  # 填表: acts that asked for something in writing
     FIELD = "field"  # 字段: what was filled in
-    ASKED_AGAIN = "asked_again"  # 重复填报: acts that asked for what had been said on the case
+    #: 重复填报: acts that asked for what had been said on the case, earlier in the same period.
+    ASKED_AGAIN = "asked_again"
     CAME_BACK = "came_back"  # 退回
-    MOVED = "moved"  # 流转: dispatches
+    MOVED = "moved"  # 流转: dispatches, but for those taken back at once
     IN_VAIN = "in_vain"  # 空转: dispatches after which nothing was done but to send it on
 
 
@@ -71,7 +72,7 @@ GAUGES: Mapping[str, Gauge] = MappingProxyType(
             Gauge(code="fields", of=_L.FIELD, among=_L.WORKED, name=Name("每案填写字段数", "Fields for each case"),
                   formula=Name("填写的字段总数 ÷ 期内有人经办的案件", "fields filled in ÷ cases on which somebody acted")),
             Gauge(code="again", of=_L.ASKED_AGAIN, among=_L.FORM, name=Name("重复填报率", "Asked for again"),
-                  formula=Name("同案、同类操作、同一字段此前已填过的填表 ÷ 填表次数", "forms with a field that was filled in before on the same case for the same kind of act ÷ forms")),
+                  formula=Name("同案、同类操作、同一字段在期内此前已填过的填表 ÷ 填表次数", "forms with a field that was filled in earlier in the period on the same case for the same kind of act ÷ forms")),
             Gauge(code="returns", of=_L.CAME_BACK, among=_L.MOVED, name=Name("退回率", "Sent back"),
                   formula=Name("期内退回 ÷ 期内派遣", "returns in the period ÷ dispatches in it")),
             Gauge(code="in_vain", of=_L.IN_VAIN, among=_L.MOVED, name=Name("空转率", "Sent in vain"),

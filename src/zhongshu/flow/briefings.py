@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from zhongshu.core import briefing as words
-from zhongshu.core.access import NotFound, Sight
+from zhongshu.core.access import Actor, NotFound, Permission, Sight
 from zhongshu.core.briefing import FORMAT, Section
 from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
-from zhongshu.core.indicators import INDICATORS, Family, Known, Measured, Period, measure
+from zhongshu.core.indicators import Known, Measured, Period
 from zhongshu.core.snapshots import canonical, digest
 from zhongshu.core.values import AccountId, Refused
-from zhongshu.flow import sections, snapshots
+from zhongshu.flow import mirror, sections, snapshots
 from zhongshu.flow.city import City
 from zhongshu.flow.sections import Told
+from zhongshu.store import accounts, facts, lotteries
 from zhongshu.store import briefings as store
-from zhongshu.store import indicators, lotteries
-from zhongshu.store.briefings import Briefing
+from zhongshu.store import snapshots as kept
+from zhongshu.store.briefings import Briefing, Entry
 from zhongshu.store.db import Tx
 from zhongshu.store.indicators import Scope
 
@@ -62,15 +63,18 @@ class Checked:
     """Whether a frozen briefing is what its hash says, and the snapshot it was counted with."""
 
     hash_right: bool
-    snapshot: int
+    snapshot: int | None
 
 
 def make(
-    tx: Tx, city: City, period: Period, *, area: Area | None, title: str, by: AccountId, at: datetime
+    tx: Tx, city: City, period: Period, *, area: Area | None, title: str, by: AccountId, at: datetime,
+    field: str,
 ) -> int:  # fmt: skip
-    """Make a draft and return its number; a period that is not over ends now."""
+    """Make a draft and return its number; a period that is not over ends now. ``field`` is what
+    the period's beginning was named by.
+    """
     if period.start >= at:
-        raise NotBegun("from", f"{period.start.astimezone(city.zone):%Y-%m-%d}")
+        raise NotBegun(field, f"{period.start.astimezone(city.zone):%Y-%m-%d}")
     over = replace(period, until=min(period.until, at))
     return store.add(
         tx, over, area=area.id if area else None, title=_short("title", title, MOST_TITLE), by=by, at=at
@@ -84,13 +88,29 @@ def find(tx: Tx, identity: int, *, lock: bool = False) -> Briefing:
     return found
 
 
-def area_of(city: City, briefing: Briefing) -> Area | None:
+def area_of(city: City, briefing: Entry) -> Area | None:
     return city.tree.by_id.get(briefing.area) if briefing.area is not None else None
 
 
-def only_seen(sight: Sight, area: Area | None) -> None:
-    """Refuse whoever does not see all of what a briefing is about."""
-    snapshots.only_whole(sight, area.span if area else None)
+def only_whole(
+    actor: Actor, area: Area | None, *, to: Permission = Permission.CASE_READ
+) -> None:  # fmt: skip
+    """Refuse whoever has no such permission for all of what a briefing is about."""
+    snapshots.only_whole(actor, area.span if area else None, to=to)
+
+
+def may(actor: Actor, city: City, briefing: Entry) -> bool:
+    """Say whether somebody may write on a briefing."""
+    area = area_of(city, briefing)
+    return snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE), area.span if area else None)
+
+
+def latest(tx: Tx, city: City, sight: Sight) -> Sequence[Entry]:
+    """Return the briefings of what is wholly in sight, the latest period first."""
+    if sight.everything:
+        return store.latest(tx, areas=None)
+    known = city.tree.by_id.items()
+    return store.latest(tx, areas=[i for i, area in known if snapshots.whole(sight, area.span)])
 
 
 def write(
@@ -114,23 +134,30 @@ def write(
 
 
 def freeze(
-    tx: Tx, city: City, identity: int, *, by: AccountId, at: datetime, version: int | None
-) -> Briefing:
-    """Freeze a draft: counted as the snapshot of its period was, which is made where there is
-    none; hashed, and never changed again.
+    tx: Tx, city: City, identity: int, *, by: AccountId, at: datetime, version: int | None,
+    whole: bool,
+) -> Briefing:  # fmt: skip
+    """Freeze a draft: counted as the snapshot of its period was; hashed, and never changed
+    again. Where there is none one is made by whoever may freeze the figures of the ``whole``
+    city; for others the ledger is counted as it stands.
     """
     draft = _draft(tx, identity, version)
-    snapshot = snapshots.frozen(tx, city, draft.period, by=by, at=at)
+    snapshot = kept.of_period(tx, draft.period)
+    if snapshot is None and whole:
+        snapshot = snapshots.freeze(tx, city, draft.period, by=by, at=at)
+    upto = snapshot.upto if snapshot else facts.newest(tx)
     document = canonical(
         {
-            **composed(tx, city, draft, known=Known(upto=snapshot.upto), now=at),
-            "snapshot": snapshot.id, "position": str(snapshot.upto),
-            "snapshot_sha256": snapshot.sha256.hex(), "frozen_at": at.isoformat(),
+            **composed(tx, city, draft, known=Known(upto=upto), now=at),
+            "position": str(upto), "frozen_at": at.isoformat(),
+            "snapshot": snapshot and snapshot.id,
+            "snapshot_sha256": snapshot and snapshot.sha256.hex(),
         }
     )  # fmt: skip
     store.freeze(
-        tx, identity, by=by, at=at, snapshot=snapshot.id, document=document, sha256=digest(document)
-    )
+        tx, identity, by=by, at=at, snapshot=snapshot.id if snapshot else None, document=document,
+        sha256=digest(document),
+    )  # fmt: skip
     return find(tx, identity)
 
 
@@ -144,7 +171,7 @@ def document(tx: Tx, city: City, briefing: Briefing, *, now: datetime) -> dict[s
 
 def checked(briefing: Briefing) -> Checked | None:
     """Hash a frozen briefing again; None where it is a draft."""
-    if briefing.document is None or briefing.snapshot is None:
+    if briefing.document is None:
         return None
     return Checked(
         hash_right=digest(briefing.document) == briefing.sha256, snapshot=briefing.snapshot
@@ -157,7 +184,7 @@ def composed(
     """Return a briefing as a document: the sections with their sentences, tables and texts."""
     area = area_of(city, briefing)
     told = _told(tx, city, briefing.period, area, known, now)
-    signed = store.names(tx, [int(t["by"]) for t in briefing.texts.values()])
+    signed = accounts.names(tx, [int(t["by"]) for t in briefing.texts.values()])
     return {
         "format": FORMAT, "title": briefing.title,
         "from": told.period.start.isoformat(), "until": told.period.until.isoformat(),
@@ -180,14 +207,14 @@ def _told(
     scope = Scope(cases=Filter(area=area.span if area else None), known=known)
     return Told(
         tx=tx, city=city, period=here, before=words.before(here), area=area, scope=scope, now=now,
-        whole=_measured(tx, here, scope), then=_measured(tx, words.before(here), scope),
+        whole=_by_code(mirror.whole(tx, sections.WHOLE, here, scope)),
+        then=_by_code(mirror.whole(tx, sections.WHOLE, words.before(here), scope)),
         lots=lotteries.drawn_between(tx, here.start, here.until),
     )  # fmt: skip
 
 
-def _measured(tx: Tx, period: Period, scope: Scope) -> dict[str, Measured]:
-    tallies = {f: indicators.tallies(tx, sections.WHOLE, f, period, scope) for f in Family}
-    return {one.code: measure(one, tallies[one.family]) for one in INDICATORS}
+def _by_code(figures: Sequence[Measured]) -> dict[str, Measured]:
+    return {one.indicator.code: one for one in figures}
 
 
 def _text(briefing: Briefing, section: Section, signed: Mapping[int, str]) -> dict[str, Any] | None:

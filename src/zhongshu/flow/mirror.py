@@ -85,7 +85,7 @@ def look(tx: Tx, city: City, sight: Sight, period: Period, scope: Scope, *, with
     """Return the figures of what is in sight; ``within`` is the area asked for, whose own
     parts then are the rows of the matrix.
     """
-    tallies = {family: store.tallies(tx, sight, family, period, scope) for family in Family}
+    tallies = tallied(tx, sight, period, scope)
     level, rows = parts(city, within)
     return Mirror(
         whole=[measure(indicator, tallies[indicator.family]) for indicator in INDICATORS],
@@ -111,8 +111,13 @@ class Series:
 
 def whole(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Figures:
     """Return every indicator of what is in sight."""
-    tallies = {family: store.tallies(tx, sight, family, period, scope) for family in Family}
+    tallies = tallied(tx, sight, period, scope)
     return [measure(indicator, tallies[indicator.family]) for indicator in INDICATORS]
+
+
+def tallied(tx: Tx, sight: Sight, period: Period, scope: Scope) -> Tallies:
+    """Return what happened in a period, counted by family."""
+    return {family: store.tallies(tx, sight, family, period, scope) for family in Family}
 
 
 def months(now: datetime, *, count: int = 12) -> list[Period]:
@@ -132,16 +137,14 @@ def series(
     """
     level, rows = parts(city, within)
     by_period = [store.tallies(tx, sight, indicator.family, one, scope) for one in periods]
-    home = {
-        a.id: above.id for a in city.tree for above in city.tree.chain(a.id) if above.kind == level
-    }
+    homes = city.tree.homes(level)
     found: list[Series] = []
     for area in (*rows, None):
         wanted = area.id if area is not None else None
         points = [
-            measure(indicator, [t for t in each if (home.get(t.area) if t.area is not None else None) == wanted])
+            measure(indicator, [t for t in each if homes.get(t.area) == wanted])
             for each in by_period
-        ]  # fmt: skip
+        ]
         if area is not None or any(p.denominator or p.numerator for p in points):
             found.append(Series(area=area, points=points))
     return level, found
@@ -172,14 +175,12 @@ def parts(city: City, within: Area | None) -> tuple[str, Sequence[Area]]:
 
 def covered(city: City, level: str) -> frozenset[AreaId]:
     """Return every area that lies in some area of a level, or is one."""
-    return frozenset(
-        a.id for a in city.tree if any(above.kind == level for above in city.tree.chain(a.id))
-    )
+    return frozenset(area for area in city.tree.homes(level) if area is not None)
 
 
 def _tiers(city: City, tallies: Tallies) -> dict[str, list[UnitRow]]:
     """Return the units that had something to do, by kind and then by name: never ranked."""
-    shares = _shared(tallies, lambda t: t.unit)
+    shares = shared(tallies, lambda t: t.unit)
     found: dict[str, list[UnitRow]] = {}
     for unit in sorted((u for u in city.units.values() if u.id in shares), key=_tier):
         row = UnitRow(unit=unit, figures=_row(shares[unit.id]))
@@ -195,18 +196,14 @@ def _tier(unit: Unit) -> tuple[bool, str, str, str]:
 
 def _areas(city: City, level: str, rows: Sequence[Area], tallies: Tallies) -> list[AreaRow]:
     """Return the areas of a level, by code; and what lies in none of them, where there is any."""
-    home = {
-        area: next((above.id for above in city.tree.chain(area) if above.kind == level), None)
-        for area in {t.area for each in tallies.values() for t in each}
-        if area is not None and area in city.tree.by_id
-    }
-    shares = _shared(tallies, lambda t: home.get(t.area) if t.area is not None else None)
+    homes = city.tree.homes(level)
+    shares = shared(tallies, lambda t: homes.get(t.area))
     found = [AreaRow(area=area, figures=_row(shares.get(area.id, {}))) for area in rows]
     nowhere = [AreaRow(area=None, figures=_row(shares[None]))] if None in shares else []
     return [*found, *nowhere]
 
 
-def _shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | None, Tallies]:
+def shared(tallies: Tallies, key: Callable[[Tally], int | None]) -> dict[int | None, Tallies]:
     """Return the tallies handed out to whom they belong."""
     found: dict[int | None, dict[Family, list[Tally]]] = {}
     for family, each in tallies.items():

@@ -23,7 +23,7 @@ from zhongshu.core.messages import (
 )
 from zhongshu.core.notices import MANDATORY, Notice
 from zhongshu.core.texts import Hearer, Medium
-from zhongshu.core.values import AccountId, Lang, ReportId
+from zhongshu.core.values import AccountId, AreaId, Lang, ReportId
 from zhongshu.flow.browse import voices_of
 from zhongshu.flow.city import City
 from zhongshu.store import addresses, cases, facts
@@ -77,7 +77,7 @@ def of_notices(
             if medium is Medium.CHAT:
                 rows += [
                     {**about, "medium": medium, "channel": f"chat:{h.id}", "hook": h.id, "lang": h.lang}
-                    for h in hooks if _hears(h, notice.post)
+                    for h in hooks if _hears(city, h, notice.post)
                 ]  # fmt: skip
             elif notice.account is not None and _wanted(notice, medium, reach, off):
                 rows.append(
@@ -102,11 +102,16 @@ def _wanted(
     return notice.kind in MANDATORY or (notice.account, medium.value, notice.kind.value) not in off
 
 
-def _hears(hook: Hook, post: Post) -> bool:
-    """Say whether a group is told what a post is told: that of its unit or area, or the city's."""
+def _hears(city: City, hook: Hook, post: Post) -> bool:
+    """Say whether a group is told what a post is told: that of its unit or area, or the city's.
+    It keeps the version of the area it was made for: it is for what that is today.
+    """
     if hook.unit is not None:
         return hook.unit == post.unit
-    return hook.area is None or hook.area == post.area
+    known = city.tree.by_id
+    return hook.area is None or (
+        post.area is not None and known.get(hook.area) is known.get(post.area)
+    )
 
 
 def _row(
@@ -211,7 +216,7 @@ def _to_subscribers(
 def area_codes(city: City, case: Case) -> list[str]:
     """Return the codes of the areas a case lies in, those that cut across too."""
     chain = city.tree.chain(case.area) if case.area in city.tree.by_id else ()
-    cells = [area for area in city.tree if area.id in case.cells]
+    cells = [city.tree.by_id[cell] for cell in map(AreaId, case.cells) if cell in city.tree.by_id]
     return sorted({area.code for area in (*chain, *cells)})
 
 

@@ -1,4 +1,5 @@
 """The live screen 一屏: the numbers of a moment, this one or a past one, by the same code.
+Those of a past moment are of what had happened by then, as it is known today.
 
 How the cases stand is counted of their rows now and of the ledger for the past; what happened
 on the day up to the moment are the indicators of the mirror. Each has its like of the same
@@ -132,10 +133,11 @@ def load(
 def summed(tree: Tree, by_area: Mapping[AreaId | None, int], level: str) -> dict[AreaId, int]:
     """Return counts of the deepest areas added up to those of a level."""
     sums: dict[AreaId, int] = {}
+    homes = tree.homes(level)
     for area, n in by_area.items():
-        for above in tree.chain(area) if area is not None and area in tree.by_id else ():
-            if above.kind == level:
-                sums[above.id] = sums.get(above.id, 0) + n
+        home = homes.get(area)
+        if home is not None:
+            sums[home] = sums.get(home, 0) + n
     return sums
 
 

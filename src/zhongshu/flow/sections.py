@@ -7,7 +7,7 @@ the briefing itself is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -19,10 +19,11 @@ from zhongshu.core.briefing import (
     Sentence,
     address,
     counted,
-    joined,
     more_or_less,
     up_or_down,
 )
+from zhongshu.core.campaigns import Campaign
+from zhongshu.core.cases import Filter
 from zhongshu.core.grid import Area
 from zhongshu.core.indicators import BY_CODE, Mark, Measured, Part, Period, measure
 from zhongshu.core.values import Name
@@ -63,15 +64,19 @@ class Told:
     then: Mapping[str, Measured]
     lots: tuple[int, int, int]
 
+    @property
+    def within(self) -> Mapping[str, str]:
+        """The words that narrow a link to the area of the briefing."""
+        return {"area": self.area.code} if self.area else {}
+
     def link(
         self, code: str, part: Part = Part.NUMERATOR, *, then: bool = False, **more: str
     ) -> str:
         """Return the page of the cases behind a number."""
         period = self.before if then else self.period
-        area = {"area": self.area.code} if self.area else {}
         upto = self.scope.known.upto if self.scope.known else None
         words = {
-            "from": period.start.isoformat(), "to": period.until.isoformat(), **area,
+            "from": period.start.isoformat(), "to": period.until.isoformat(), **self.within,
             **({"upto": str(upto)} if upto else {}), "code": code, "part": part.value, **more,
         }  # fmt: skip
         return address("/mirror/cases", words)
@@ -98,7 +103,7 @@ def _said(
         )
         if by:
             fills[at] = Number(text=by)
-    return Sentence(said=joined([name]), numbers=fills).record()
+    return Sentence(said=name, numbers=fills).record()
 
 
 def _rate(told: Told, code: str) -> dict[str, Number]:
@@ -286,25 +291,39 @@ def _lots(told: Told) -> dict[str, Any]:
 
 
 def _campaigns(told: Told) -> dict[str, Any]:
+    """Say which campaigns ran, each with its cases in the area of the briefing as they stand
+    when it is counted: what a campaign has is asked now, whatever was known before.
+    """
     found = [
         one for one in campaign_store.page(told.tx)
         if one.since < told.period.until and one.until > told.period.start and one.state != "draft"
-    ][:TOP]  # fmt: skip
+    ]  # fmt: skip
     rows = [
         {
             "zh": one.name.zh, "en": one.name.en, "link": f"/campaigns/{one.id}", "state": one.state.value,
             "since": one.since.isoformat(), "until": one.until.isoformat(),
-            "n": counted(case_store.count(told.tx, WHOLE, campaigns.belonging(one, now=told.now))),
+            "n": counted(case_store.count(told.tx, WHOLE, _here(told, one))),
+            "n_link": address("/desk", {"campaign": str(one.id), "order": "newest", **told.within}),
         }
-        for one in found
+        for one in found[:TOP]
     ]  # fmt: skip
     lines = [
         _said(
-            "期内开展专项行动 {n} 项。", "{n} campaigns ran in the period.",
-            {"n": Number(text=counted(len(found)), link="/campaigns")},
+            "期内开展专项行动 {n} 项；案件数截至 {at}。",
+            "{n} campaigns ran in the period; their cases are those of {at}.",
+            {
+                "n": Number(text=counted(len(found)), link="/campaigns"),
+                "at": Number(text=f"{told.now.astimezone(told.city.zone):%Y-%m-%d %H:%M}"),
+            },
         )
     ]  # fmt: skip
     return {"sentences": lines, "table": {"kind": "campaigns", "rows": rows} if rows else None}
+
+
+def _here(told: Told, campaign: Campaign) -> Filter:
+    """Return what asks for the cases of a campaign that lie in the area of the briefing."""
+    area = told.area.span if told.area else None
+    return replace(campaigns.belonging(campaign, now=told.now), area=area)
 
 
 def _areas(told: Told) -> dict[str, Any]:
@@ -315,11 +334,11 @@ def _areas(told: Told) -> dict[str, Any]:
         one.family: store.tallies(told.tx, WHOLE, one.family, told.period, told.scope)
         for one in (received, in_time)
     }
+    homes = told.city.tree.homes(level)
     rows: list[dict[str, Any]] = []
     for area in areas:
-        inside = {a.id for a in told.city.tree if area.span.holds(a.span)}
         one, other = (
-            measure(i, [t for t in by_family[i.family] if t.area in inside])
+            measure(i, [t for t in by_family[i.family] if homes.get(t.area) == area.id])
             for i in (received, in_time)
         )
         rows.append(

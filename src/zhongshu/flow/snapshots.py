@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from zhongshu.core.access import EVERYTHING, Forbidden, NotFound, Permission, Sight
+from zhongshu.core.access import EVERYTHING, Actor, Forbidden, NotFound, Permission, Sight
 from zhongshu.core.facts import Fact, Position
 from zhongshu.core.indicators import (
     INDICATORS,
     Family,
     Indicator,
-    Item,
     Known,
     Period,
-    Tally,
     measure,
 )
 from zhongshu.core.snapshots import (
@@ -32,8 +30,10 @@ from zhongshu.core.snapshots import (
     read,
     written,
 )
-from zhongshu.core.values import AccountId, AreaId, CaseId, Refused, Span
+from zhongshu.core.values import AccountId, CaseId, Refused, Span
+from zhongshu.flow import mirror
 from zhongshu.flow.city import City
+from zhongshu.flow.mirror import Tallies
 from zhongshu.store import facts
 from zhongshu.store import indicators as store
 from zhongshu.store import snapshots as kept
@@ -43,8 +43,8 @@ from zhongshu.store.snapshots import Snapshot
 
 #: A level with more areas than this is no part of a snapshot: nobody reads it as a table.
 MOST_AREAS = 400
-#: So many items of a period are compared to tell why a figure moved.
-MOST_ITEMS = 20_000
+#: Of so many cases it is told why a figure moved.
+MOST_WHY = 200
 
 
 class NotOver(Refused):
@@ -72,11 +72,17 @@ class Why:
     since: Sequence[Fact]
 
 
-def only_whole(sight: Sight, span: Span | None = None) -> None:
-    """Refuse whoever does not see the whole of what figures are about: the city, or an area."""
-    if sight.everything or (span is not None and any(a.holds(span) for a in sight.areas)):
-        return
-    raise Forbidden("permission", Permission.CASE_READ)
+def whole(sight: Sight, span: Span | None = None) -> bool:
+    """Say whether all of what figures are about is in sight: the city (None), or an area."""
+    return sight.everything or (span is not None and any(a.holds(span) for a in sight.areas))
+
+
+def only_whole(
+    actor: Actor, span: Span | None = None, *, to: Permission = Permission.CASE_READ
+) -> None:
+    """Refuse whoever has no such permission for the whole of what figures are about."""
+    if not whole(actor.sight_for(to), span):
+        raise Forbidden("permission", to)
 
 
 def freeze(
@@ -96,11 +102,6 @@ def freeze(
     found = kept.get(tx, made) if made is not None else kept.of_period(tx, period)
     assert found is not None
     return found
-
-
-def frozen(tx: Tx, city: City, period: Period, *, by: AccountId | None, at: datetime) -> Snapshot:
-    """Return the snapshot of a period, made now where there is none."""
-    return kept.of_period(tx, period) or freeze(tx, city, period, by=by, at=at)
 
 
 def due(tx: Tx, city: City, *, at: datetime) -> Period | None:
@@ -123,7 +124,7 @@ def count(tx: Tx, city: City, period: Period, *, upto: Position | None, at: date
     """Count a period over the ledger up to a position (None: as it stands)."""
     known = None if upto is None else Known(upto=upto)
     scope = Scope(known=known)
-    tallies = {f: store.tallies(tx, EVERYTHING, f, period, scope) for f in Family}
+    tallies = mirror.tallied(tx, EVERYTHING, period, scope)
     return Counted(
         period=period, upto=upto or facts.newest(tx), at=at, zone=str(city.zone),
         formulas=formulas(),
@@ -157,53 +158,51 @@ def since_then(tx: Tx, city: City, snapshot: Snapshot, *, at: datetime) -> list[
     return differences(said, count(tx, city, said.period, upto=None, at=at))
 
 
-def why(tx: Tx, snapshot: Snapshot, indicator: Indicator, *, limit: int = 200) -> list[Why]:
-    """Return the cases that an indicator counts otherwise today than in a snapshot, with what
-    was written about each of them since.
+def why(
+    tx: Tx, snapshot: Snapshot, indicator: Indicator, *, limit: int = MOST_WHY
+) -> list[Why]:  # fmt: skip
+    """Return the first cases that an indicator counts otherwise today than in a snapshot, with
+    what was written about each of them since.
     """
     said = read(snapshot.document)
-    then = _items(tx, indicator.family, said.period, Scope(known=Known(upto=said.upto)))
-    now = _items(tx, indicator.family, said.period, Scope())
-    wanted = {indicator.of.value, indicator.among.value, *(m.value for m in indicator.without)}
+    then = _marks(tx, indicator, said, Known(upto=said.upto))
+    now = _marks(tx, indicator, said, None)
+    nothing = frozenset[str]()
     moved: dict[CaseId, Why] = {}
     for key in sorted(then.keys() | now.keys(), reverse=True):
-        was, is_ = then.get(key), now.get(key)
-        before = was[0].marks & wanted if was else frozenset[str]()
-        after = is_[0].marks & wanted if is_ else frozenset[str]()
-        if before != after and key[0] not in moved and len(moved) < limit:
-            number = (is_ or was or (None, ""))[1]
-            moved[key[0]] = Why(case=key[0], number=number, then=before, now=after, since=())
+        (case, _, number), before, after = key, then.get(key, nothing), now.get(key, nothing)
+        if before != after and case not in moved and len(moved) < limit:
+            moved[case] = Why(case=case, number=number, then=before, now=after, since=())
     late = facts.since(tx, said.upto, list(moved))
-    return [
-        Why(case=one.case, number=one.number, then=one.then, now=one.now, since=late.get(one.case, ()))
-        for one in moved.values()
-    ]  # fmt: skip
+    return [replace(one, since=late.get(one.case, ())) for one in moved.values()]
 
 
-def _items(
-    tx: Tx, family: Family, period: Period, scope: Scope
-) -> dict[tuple[CaseId, int], tuple[Item, str]]:
-    shown = store.items(tx, EVERYTHING, family, period, scope, carry=(), lack=(), limit=MOST_ITEMS)
-    return {(one.item.case, one.item.seq): (one.item, one.number) for one in shown}
-
-
-def _figures(tallies: Mapping[Family, Sequence[Tally]]) -> dict[str, Any]:
-    return figures(measure(one, tallies.get(one.family, ())) for one in INDICATORS)
-
-
-def _shared(
-    tallies: Mapping[Family, Sequence[Tally]], key: Callable[[Tally], Any]
-) -> dict[Any, dict[Family, list[Tally]]]:
-    """Return the tallies handed out to whom they belong."""
-    found: dict[Any, dict[Family, list[Tally]]] = {}
-    for family, each in tallies.items():
-        for tally in each:
-            found.setdefault(key(tally), {}).setdefault(family, []).append(tally)
+def _marks(
+    tx: Tx, indicator: Indicator, said: Counted, known: Known | None
+) -> dict[tuple[CaseId, int, str], frozenset[str]]:
+    """Return as what an indicator counts each item (case, fact, number of the case) of a
+    snapshot's period, of the cases that something was written about since: those alone can be
+    counted otherwise.
+    """
+    wanted = {indicator.of.value, indicator.among.value, *(m.value for m in indicator.without)}
+    found: dict[tuple[CaseId, int, str], frozenset[str]] = {}
+    for one in store.items(
+        tx, EVERYTHING, indicator.family, said.period, Scope(known=known, moved=said.upto),
+        carry=(), lack=(), limit=None,
+    ):  # fmt: skip
+        # Of a case its last answers count, whichever rating gave them: one item for each question.
+        seq = 0 if indicator.family is Family.RATED else one.item.seq
+        key = (one.item.case, seq, one.number)
+        found[key] = found.get(key, frozenset[str]()) | (one.item.marks & wanted)
     return found
 
 
-def _units(city: City, tallies: Mapping[Family, Sequence[Tally]]) -> list[Row]:
-    shares = _shared(tallies, lambda t: t.unit)
+def _figures(tallies: Tallies) -> dict[str, Any]:
+    return figures(measure(one, tallies.get(one.family, ())) for one in INDICATORS)
+
+
+def _units(city: City, tallies: Tallies) -> list[Row]:
+    shares = mirror.shared(tallies, lambda t: t.unit)
     known = sorted((u for u in city.units.values() if u.id in shares), key=lambda u: u.code)
     rows = [
         Row(of="unit", code=u.code, kind=u.kind, zh=u.name.zh, en=u.name.en, figures=_figures(shares[u.id]))
@@ -212,21 +211,17 @@ def _units(city: City, tallies: Mapping[Family, Sequence[Tally]]) -> list[Row]:
     return rows + ([Row(of="unit", code="-", figures=_figures(shares[None]))] if None in shares else [])  # fmt: skip
 
 
-def _areas(city: City, tallies: Mapping[Family, Sequence[Tally]]) -> list[Row]:
+def _areas(city: City, tallies: Tallies) -> list[Row]:
     """Return the areas of each level below the city that is small enough to be read."""
     rows: list[Row] = []
     for level in [level.kind for level in city.levels if not level.overlay][1:]:
         areas = sorted(city.tree.of_kind(level), key=lambda a: a.code)
         if len(areas) > MOST_AREAS:
             break
-        home = {a.id: above.id for a in city.tree for above in city.tree.chain(a.id) if above.kind == level}  # fmt: skip
-        shares = _shared(tallies, lambda t, home=home: _home(home, t.area))
+        homes = city.tree.homes(level)
+        shares = mirror.shared(tallies, lambda t, homes=homes: homes.get(t.area))
         rows += [
             Row(of=level, code=a.code, zh=a.name.zh, en=a.name.en, figures=_figures(shares.get(a.id, {})))
             for a in areas
         ]  # fmt: skip
     return rows
-
-
-def _home(home: Mapping[AreaId, AreaId], area: AreaId | None) -> AreaId | None:
-    return home.get(area) if area is not None else None

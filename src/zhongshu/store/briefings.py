@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -15,31 +15,39 @@ from zhongshu.core.values import AccountId, AreaId
 from zhongshu.store.db import Tx
 
 _COLUMNS: LiteralString = (
-    "b.id, b.since, b.until, b.area, b.title, b.texts, b.made_by, b.made_at, b.version, b.snapshot,"
-    " b.frozen_at, b.document, b.sha256, m.name as maker, f.name as freezer"
+    "b.id, b.since, b.until, b.area, b.title, b.made_at, b.version, b.snapshot, b.frozen_at,"
+    " b.sha256, m.name as maker, f.name as freezer"
 )
 _FROM: LiteralString = "from briefings b left join accounts m on m.id = b.made_by left join accounts f on f.id = b.frozen_by"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Briefing:
-    """A briefing. ``texts`` are its authors' own words by section: words, by (an account), at.
-    ``document`` is there once it is frozen.
+class Entry:
+    """A briefing as a list shows it. ``snapshot`` is the one a frozen one was counted with;
+    None where its period had none.
     """
 
     id: int
     period: Period
     area: AreaId | None
     title: str
-    texts: Mapping[str, Mapping[str, Any]]
     maker: str
     made_at: datetime
     version: int
     snapshot: int | None
     frozen_at: datetime | None
     freezer: str
-    document: str | None
     sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefing(Entry):
+    """A briefing. ``texts`` are its authors' own words by section: words, by (an account), at.
+    ``document`` is there once it is frozen.
+    """
+
+    texts: Mapping[str, Mapping[str, Any]]
+    document: str | None
 
 
 def add(
@@ -60,16 +68,26 @@ def get(tx: Tx, identity: int, *, lock: bool = False) -> Briefing | None:
     tail: LiteralString = " for update of b" if lock else ""
     return (
         tx.cursor(row_factory=kwargs_row(_briefing))
-        .execute(f"select {_COLUMNS} {_FROM} where b.id = %s" + tail, (identity,))
+        .execute(
+            f"select {_COLUMNS}, b.texts, b.document {_FROM} where b.id = %s" + tail, (identity,)
+        )
         .fetchone()
     )
 
 
-def latest(tx: Tx, *, limit: int = 200) -> Sequence[Briefing]:
-    """Return briefings, the one of the latest period first."""
+def latest(
+    tx: Tx, *, areas: Collection[AreaId] | None, limit: int = 200
+) -> Sequence[Entry]:  # fmt: skip
+    """Return briefings of some areas (None: of all, and of the whole city), the one of the
+    latest period first.
+    """
     return (
-        tx.cursor(row_factory=kwargs_row(_briefing))
-        .execute(f"select {_COLUMNS} {_FROM} order by b.until desc, b.id desc limit %s", (limit,))
+        tx.cursor(row_factory=kwargs_row(_entry))
+        .execute(
+            f"select {_COLUMNS} {_FROM} where %s or b.area = any(%s)"
+            " order by b.until desc, b.id desc limit %s",
+            (areas is None, list(areas or ()), limit),
+        )
         .fetchall()
     )
 
@@ -83,7 +101,8 @@ def write(tx: Tx, identity: int, *, title: str, texts: Mapping[str, Mapping[str,
 
 
 def freeze(
-    tx: Tx, identity: int, *, by: AccountId, at: datetime, snapshot: int, document: str, sha256: bytes
+    tx: Tx, identity: int, *, by: AccountId, at: datetime, snapshot: int | None, document: str,
+    sha256: bytes,
 ) -> None:  # fmt: skip
     """Write the document of a draft: from now on nothing of it changes."""
     tx.execute(
@@ -93,20 +112,18 @@ def freeze(
     )
 
 
-def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
-    """Return the names that some authors sign with."""
-    rows = tx.execute(
-        "select id, name from accounts where id = any(%s) order by id", (list(accounts),)
-    )
-    return {int(identity): str(name) for identity, name in rows}
+def _briefing(*, texts: Mapping[str, Any], document: str | None, **row: Any) -> Briefing:
+    return Briefing(texts=texts, document=document, **_said(**row))
 
 
-def _briefing(
-    *, since: datetime, until: datetime, maker: str | None, freezer: str | None, area: int | None,
-    made_by: int | None, **row: Any,
-) -> Briefing:  # fmt: skip
-    del made_by
-    return Briefing(
-        period=Period(start=since, until=until), maker=maker or "", freezer=freezer or "",
-        area=None if area is None else AreaId(area), **row,
-    )  # fmt: skip
+def _entry(**row: Any) -> Entry:
+    return Entry(**_said(**row))
+
+
+def _said(
+    *, since: datetime, until: datetime, maker: str | None, freezer: str | None, **row: Any
+) -> dict[str, Any]:
+    return {
+        **row, "period": Period(start=since, until=until), "maker": maker or "",
+        "freezer": freezer or "",
+    }  # fmt: skip

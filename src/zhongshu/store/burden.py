@@ -19,7 +19,9 @@ from zhongshu.core.indicators import Period
 from zhongshu.core.values import UnitId
 from zhongshu.store.cases import matching
 from zhongshu.store.db import Tx
-from zhongshu.store.indicators import UNIT_THEN, Key, Scope
+from zhongshu.store.facts import STANDS
+from zhongshu.store.indicators import UNIT_THEN, Key, Scope, narrowed
+from zhongshu.store.known import as_known
 
 #: A fact by hand with what it asked for. The words of a procedure's step stand inside `said`,
 #: whole each time: what an earlier step said is not written anew.
@@ -27,7 +29,9 @@ _DONE: LiteralString = (
     "with done as materialized (select f.case_id, f.seq, f.at, f.kind, c.number, c.title, c.stage,"
     "  case when f.kind = 'procedure:moved' then f.says->>'procedure' || ':' || (f.says->>'move') else f.kind end as what,"
     + UNIT_THEN
-    + " as unit,"
+    + " as unit, c.area, f.kind = 'case:dispatched' and"
+    + STANDS
+    + " as moved,"
     "  array(select k from unnest(%(fields)s::text[]) k where"
     "   coalesce(f.says->>k, f.sets->>k, case when f.says->>'move' = 'open' then f.says->'said'->>k end, '') <> '') as fields"
     " from facts f join cases c on c.id = f.case_id"
@@ -38,16 +42,19 @@ _DONE: LiteralString = (
     " marked as (select d.*, row_number() over (partition by d.case_id order by d.seq) = 1 as first,"
     "  row_number() over (partition by d.case_id, d.unit order by d.seq) = 1 as first_of_unit,"
     "  cardinality(d.fields) > 0 as form, b.seq is not null as again,"
-    "  d.kind = 'case:dispatched' and coalesce((select n.kind || '' in ('case:returned', 'case:dispatched') from facts n"
-    "   where n.case_id = d.case_id and n.seq > d.seq and n.at < %(until)s and n.kind || '' in"
-    "   ('case:returned', 'case:dispatched', 'case:accepted', 'case:handled', 'case:closed') order by n.seq limit 1), false) as vain"
-    " from done d left join before b on b.case_id = d.case_id and b.seq = d.seq)"
+    "  d.moved and coalesce((select f.kind || '' in ('case:returned', 'case:dispatched') from facts f"
+    "   where f.case_id = d.case_id and f.seq > d.seq and f.at < %(until)s and f.kind || '' in"
+    "   ('case:returned', 'case:dispatched', 'case:accepted', 'case:handled', 'case:closed')"
+    "   and (f.kind || '' <> 'case:dispatched' or"
+    + STANDS
+    + ") order by f.seq limit 1), false) as vain"
+    " from done d left join before b on b.case_id = d.case_id and b.seq = d.seq) select * from marked"
 )
 #: How a row of it is recognised as each load, of all or of one unit.
 _IS: dict[Load, LiteralString] = {
     Load.WORKED: "first", Load.ACT: "true", Load.FORM: "form", Load.FIELD: "form",
     Load.ASKED_AGAIN: "again", Load.CAME_BACK: "kind = 'case:returned'",
-    Load.MOVED: "kind = 'case:dispatched'", Load.IN_VAIN: "vain",
+    Load.MOVED: "moved", Load.IN_VAIN: "vain",
 }  # fmt: skip
 
 
@@ -69,16 +76,14 @@ class Done:
 def counts(tx: Tx, sight: Sight, period: Period, scope: Scope) -> tuple[Burden, list[Burden]]:
     """Return what was counted of all, and of each unit by identity."""
     query, values = _query(sight, period, scope)
-    rows = tx.execute(
-        sql.SQL(
-            "{} select grouping(unit) as whole, unit, count(distinct case_id), count(*),"
-            " count(*) filter (where form), coalesce(sum(cardinality(fields)), 0),"
-            " count(*) filter (where again), count(*) filter (where kind = 'case:returned'),"
-            " count(*) filter (where kind = 'case:dispatched'), count(*) filter (where vain)"
-            " from marked where {} group by grouping sets ((), (unit)) order by 1 desc, unit"
-        ).format(query, _of(scope, values)),
-        values,
-    ).fetchall()
+    counted = sql.SQL(
+        "select grouping(unit) as whole, unit, count(distinct case_id), count(*),"
+        " count(*) filter (where form), coalesce(sum(cardinality(fields)), 0),"
+        " count(*) filter (where again), count(*) filter (where kind = 'case:returned'),"
+        " count(*) filter (where moved), count(*) filter (where vain)"
+        " from ({}) item where {} group by grouping sets ((), (unit)) order by 1 desc, unit"
+    ).format(query, narrowed(scope, values))
+    rows = tx.execute(*as_known(scope.known, counted, values)).fetchall()
     found = [
         Burden(unit=unit, counts=dict(zip(Load, map(int, numbers), strict=True)))
         for _, unit, *numbers in rows
@@ -93,21 +98,19 @@ def behind(
     of each.
     """
     query, values = _query(sight, period, scope)
-    where = [_of(scope, values), sql.SQL(_IS[load])]
+    where: list[sql.Composable] = [narrowed(scope, values), sql.SQL(_IS[load])]
     if load is Load.WORKED and scope.units is not None:
         where[1] = sql.SQL("first_of_unit")
     if after is not None:
         values |= {"after_at": after.at, "after_case": after.case, "after_seq": after.seq}
         where.append(sql.SQL("(at, case_id, seq) < (%(after_at)s, %(after_case)s, %(after_seq)s)"))
+    listed = sql.SQL(
+        "select case_id, seq, at, what, number, title, stage, unit, fields from ({}) item"
+        " where {} order by at desc, case_id desc, seq desc limit %(limit)s"
+    ).format(query, sql.SQL(" and ").join(where))
     return (
         tx.cursor(row_factory=kwargs_row(_done))
-        .execute(
-            sql.SQL(
-                "{} select case_id, seq, at, what, number, title, stage, unit, fields from marked"
-                " where {} order by at desc, case_id desc, seq desc limit %(limit)s"
-            ).format(query, sql.SQL(" and ").join(where)),
-            values | {"limit": limit},
-        )
+        .execute(*as_known(scope.known, listed, values | {"limit": limit}))
         .fetchall()
     )
 
@@ -117,15 +120,6 @@ def _query(sight: Sight, period: Period, scope: Scope) -> tuple[sql.Composed, di
     chosen = sql.SQL("c.id in (select id from cases where {})").format(conditions)
     values = {"start": period.start, "until": period.until, "fields": list(FIELDS)}
     return sql.SQL(_DONE).format(chosen=chosen), values | more
-
-
-def _of(scope: Scope, values: dict[str, Any]) -> sql.SQL:
-    if scope.units is None:
-        return sql.SQL("true")
-    values["units"] = [unit for unit in scope.units if unit is not None]
-    return sql.SQL(
-        "(unit = any(%(units)s::bigint[])" + (" or unit is null)" if None in scope.units else ")")
-    )
 
 
 def _done(*, unit: int | None, **row: Any) -> Done:

@@ -18,6 +18,7 @@ from psycopg.rows import kwargs_row
 
 from zhongshu.core.access import Sight
 from zhongshu.core.cases import Filter
+from zhongshu.core.facts import Position
 from zhongshu.core.indicators import (
     SATISFIED_FROM,
     WRONG_DISPATCH,
@@ -195,13 +196,15 @@ ITEMS: Mapping[Family, LiteralString] = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Of which items: in a subtree of areas (or outside of some), of some units (None among
-    them: of none); ``known``: as the ledger stood then, not as it stands.
+    them: of none); ``known``: as the ledger stood then, not as it stands; ``moved``: only of cases
+    that something was written about after a position.
     """
 
     cases: Filter = field(default_factory=Filter)
     units: frozenset[UnitId | None] | None = None
     outside: frozenset[AreaId] | None = None
     known: Known | None = None
+    moved: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +246,7 @@ def tallies(tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope) 
             scope.known,
             sql.SQL(
                 "select unit, area, marks, count(*) from ({}) item where {} group by unit, area, marks"
-            ).format(query, _narrowed(scope, values)),
+            ).format(query, narrowed(scope, values)),
             values,
         )
     )
@@ -259,7 +262,7 @@ def by_category(
 ) -> dict[CategoryId | None, int]:  # fmt: skip
     """Return how many items carry all of some marks and none of others, by category."""
     query, values = _items(sight, family, period, scope)
-    where = _narrowed(scope, values)
+    where = narrowed(scope, values)
     found = tx.execute(
         *as_known(
             scope.known,
@@ -276,11 +279,13 @@ def by_category(
 
 def items(
     tx: Tx, sight: Sight, family: Family, period: Period, scope: Scope, *,
-    carry: Collection[str], lack: Collection[str], after: Key | None = None, limit: int = 200,
+    carry: Collection[str], lack: Collection[str], after: Key | None = None, limit: int | None = 200,
 ) -> list[Shown]:  # fmt: skip
-    """Return the items that carry all of some marks and none of others, the latest first."""
+    """Return the items that carry all of some marks and none of others, the latest first;
+    without a limit all of them.
+    """
     query, values = _items(sight, family, period, scope)
-    where = _narrowed(scope, values)
+    where = narrowed(scope, values)
     values |= {"carry": list(carry), "lack": list(lack), "limit": limit}
     if after is not None:
         values |= {"after_at": after.at, "after_case": after.case, "after_seq": after.seq}
@@ -324,7 +329,8 @@ def _items(
     return sql.SQL(ITEMS[family]).format(chosen=chosen), values | more
 
 
-def _narrowed(scope: Scope, values: dict[str, Any]) -> sql.Composed:
+def narrowed(scope: Scope, values: dict[str, Any]) -> sql.Composed:
+    """Return the condition on an `item` that a scope means, its values put among others."""
     parts: list[sql.Composable] = [sql.SQL("true")]
     if scope.units is not None:
         values["units"] = [unit for unit in scope.units if unit is not None]
@@ -333,6 +339,14 @@ def _narrowed(scope: Scope, values: dict[str, Any]) -> sql.Composed:
     if scope.outside is not None:
         values["outside"] = list(scope.outside)
         parts.append(sql.SQL("(item.area is null or item.area <> all(%(outside)s::bigint[]))"))
+    if scope.moved is not None:
+        values |= {"moved_tx": str(scope.moved.tx), "moved_id": scope.moved.id}
+        parts.append(
+            sql.SQL(
+                "item.case_id in (select m.case_id from public.facts m"
+                " where (m.tx, m.id) > (%(moved_tx)s::text::xid8, %(moved_id)s))"
+            )
+        )
     return sql.SQL(" and ").join(parts)
 
 

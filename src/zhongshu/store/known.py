@@ -1,8 +1,9 @@
-"""The tables of the ledger as they stood: a query put behind `as_known` finds them so.
+"""The tables of the ledger as they were known: a query put behind `as_known` finds them so.
 
 The names `facts`, `cases` and `procedures` then mean what was known: facts up to a position
 of the ledger (and before a moment), the cases those facts add up to, and the procedures that
 had ended by them. A case that nothing happened to since is its row as it is.
+How cases stood at a moment by what is known today is another question: `store.moments`.
 """
 
 from __future__ import annotations

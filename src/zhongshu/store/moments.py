@@ -1,4 +1,6 @@
-"""The cases as they stood at a moment that is past: their stage and deadline, told by the ledger.
+"""The cases as they stood at a moment that is past, as that is known today: their stage and
+deadline are told by the ledger, with what was written late; all else is the row of today.
+What was known then is another question: `store.known`.
 
 Only cases that may have been open then are asked: those open now, those closed later, and
 those merged or rejected later. Of each the last fact up to the moment says how it stood.

@@ -46,9 +46,10 @@ _ENDED: LiteralString = (
     " (select max(f.at) from facts f where f.case_id = cases.id"
     "  and f.kind || '' in ('case:merged', 'case:rejected')) end"
 )
+#: Reopenings after the period too: the row knows only how its last life ended.
 _AGAIN: LiteralString = (
     "again as materialized (select case_id, max(at) as at from facts"
-    " where kind = 'case:reopened' and at >= %(since)s and at < %(until)s group by case_id)"
+    " where kind = 'case:reopened' and at >= %(since)s group by case_id)"
 )
 _REPORTED: LiteralString = (
     "with " + _AGAIN + ", life as (select id, reported_at, lon, lat, category, hazard, priority,"
@@ -57,7 +58,7 @@ _REPORTED: LiteralString = (
     " where reported_at >= %(since)s and reported_at < %(until)s and lon is not null"
     "  and (%(after_at)s::timestamptz is null or (reported_at, id) > (%(after_at)s, %(after)s))"
     "  and {chosen} order by reported_at, id limit %(limit)s)"
-    " select string_agg(" + _PACKED + ", ''::bytea), count(*), max(reported_at),"
+    " select string_agg(" + _PACKED + ", ''::bytea) filter (where start < %(until)s), count(*), max(reported_at),"
     " max(id) filter (where reported_at = (select max(reported_at) from life)) from life"
 )  # fmt: skip
 _CARRIED: LiteralString = (
@@ -69,9 +70,9 @@ _CARRIED: LiteralString = (
     "   union all select id from cases where closed_at >= %(since)s"
     "   union all select case_id from facts where at >= %(since)s"
     "    and kind in ('case:merged', 'case:rejected')) order by id limit %(limit)s)"
-    " select string_agg(" + _PACKED + ", ''::bytea), count(*), max(id) from life"
+    " select string_agg(" + _PACKED + ", ''::bytea) filter (where start < %(until)s), count(*), max(id) from life"
 )  # fmt: skip
-#: The lives before each reopening of the period.
+#: The lives before each reopening since the period began.
 _EARLIER: LiteralString = (
     "with life as (select cases.id, lon, lat, category, hazard, priority, null::timestamptz as late,"
     "  coalesce((select max(b.at) from facts b where b.case_id = r.case_id and b.seq < r.seq"
@@ -79,9 +80,10 @@ _EARLIER: LiteralString = (
     "  (select max(e.at) from facts e where e.case_id = r.case_id and e.seq < r.seq"
     "   and e.kind || '' in ('case:closed', 'case:rejected', 'case:merged')) as ended"
     " from facts r join cases on cases.id = r.case_id"
-    " where r.kind = 'case:reopened' and r.at >= %(since)s and r.at < %(until)s and lon is not null"
+    " where r.kind = 'case:reopened' and r.at >= %(since)s and lon is not null"
     "  and {chosen})"
-    " select string_agg(" + _PACKED + ", ''::bytea), count(*) from life where ended >= %(since)s"
+    " select string_agg(" + _PACKED + ", ''::bytea), count(*) from life"
+    " where ended >= %(since)s and start < %(until)s"
 )  # fmt: skip
 
 
@@ -117,7 +119,7 @@ def carried(
 def earlier(
     tx: Tx, sight: Sight, wanted: Filter, *, since: datetime, until: datetime
 ) -> bytes:  # fmt: skip
-    """Return the lives that ended before the cases were reopened in a period."""
+    """Return the lives of a period that ended before their cases were reopened."""
     data, _ = _row(tx, _EARLIER, sight, wanted, since=since, until=until)
     return data or b""
 

@@ -610,7 +610,7 @@ briefings: briefings_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES accounts(
 briefings: briefings_made_by_fkey FOREIGN KEY (made_by) REFERENCES accounts(id)
 briefings: briefings_pkey PRIMARY KEY (id)
 briefings: briefings_snapshot_fkey FOREIGN KEY (snapshot) REFERENCES snapshots(id)
-briefings: frozen_wholly_or_not CHECK ((((frozen_at IS NULL) = (document IS NULL)) AND ((frozen_at IS NULL) = (sha256 IS NULL)) AND ((frozen_at IS NULL) = (snapshot IS NULL))))
+briefings: frozen_wholly_or_not CHECK ((((frozen_at IS NULL) = (document IS NULL)) AND ((frozen_at IS NULL) = (sha256 IS NULL)) AND ((frozen_at IS NOT NULL) OR (snapshot IS NULL))))
 briefings: the_hash_is_of_the_briefing CHECK (((document IS NULL) OR (sha256(convert_to(document, 'UTF8'::name)) = sha256)))
 calendar_days: calendar_days_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
 calendar_days: calendar_days_pkey PRIMARY KEY (day)

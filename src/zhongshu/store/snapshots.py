@@ -16,14 +16,16 @@ from zhongshu.store.db import Tx
 
 _COLUMNS: LiteralString = (
     "s.id, s.since, s.until, s.upto_tx::text::bigint as upto_tx, s.upto_id, s.frozen_at, s.frozen_by,"
-    " s.document, s.sha256, a.name as by_name"
+    " s.sha256, a.name as by_name"
 )
 _FROM: LiteralString = "from snapshots s left join accounts a on a.id = s.frozen_by"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A frozen snapshot. ``by_name`` is who froze it by hand; empty: the hub, after the month."""
+class Entry:
+    """A frozen snapshot as a list shows it. ``by_name`` is who froze it by hand; empty: the hub,
+    after the month.
+    """
 
     id: int
     period: Period
@@ -31,8 +33,14 @@ class Snapshot:
     frozen_at: datetime
     frozen_by: AccountId | None
     by_name: str
-    document: str
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(Entry):
+    """A frozen snapshot with its document."""
+
+    document: str
 
 
 def add(
@@ -50,21 +58,21 @@ def add(
 
 
 def get(tx: Tx, identity: int) -> Snapshot | None:
-    return _one(tx, f"select {_COLUMNS} {_FROM} where s.id = %s", (identity,))
+    return _one(tx, f"select {_COLUMNS}, s.document {_FROM} where s.id = %s", (identity,))
 
 
 def of_period(tx: Tx, period: Period) -> Snapshot | None:
     """Return the snapshot of exactly this period."""
     return _one(
-        tx, f"select {_COLUMNS} {_FROM} where s.since = %s and s.until = %s",
+        tx, f"select {_COLUMNS}, s.document {_FROM} where s.since = %s and s.until = %s",
         (period.start, period.until),
     )  # fmt: skip
 
 
-def latest(tx: Tx, *, before: int | None = None, limit: int = 60) -> Sequence[Snapshot]:
+def latest(tx: Tx, *, before: int | None = None, limit: int = 60) -> Sequence[Entry]:
     """Return snapshots, the one frozen last first."""
     return (
-        tx.cursor(row_factory=kwargs_row(_snapshot))
+        tx.cursor(row_factory=kwargs_row(_entry))
         .execute(
             f"select {_COLUMNS} {_FROM} where s.id < coalesce(%s, 9223372036854775807)"
             " order by s.id desc limit %s",
@@ -92,12 +100,18 @@ def _one(tx: Tx, query: LiteralString, values: Sequence[Any]) -> Snapshot | None
     return tx.cursor(row_factory=kwargs_row(_snapshot)).execute(query, values).fetchone()
 
 
-def _snapshot(
-    *, id: int, since: datetime, until: datetime, upto_tx: int, upto_id: int, frozen_at: datetime,
-    frozen_by: int | None, by_name: str | None, document: str, sha256: bytes,
-) -> Snapshot:  # fmt: skip
-    return Snapshot(
-        id=id, period=Period(start=since, until=until), upto=Position(upto_tx, upto_id),
-        frozen_at=frozen_at, frozen_by=None if frozen_by is None else AccountId(frozen_by),
-        by_name=by_name or "", document=document, sha256=sha256,
-    )  # fmt: skip
+def _snapshot(*, document: str, **row: Any) -> Snapshot:
+    return Snapshot(document=document, **_said(**row))
+
+
+def _entry(**row: Any) -> Entry:
+    return Entry(**_said(**row))
+
+
+def _said(
+    *, since: datetime, until: datetime, upto_tx: int, upto_id: int, by_name: str | None, **row: Any
+) -> dict[str, Any]:
+    return {
+        **row, "period": Period(start=since, until=until), "upto": Position(upto_tx, upto_id),
+        "by_name": by_name or "",
+    }  # fmt: skip

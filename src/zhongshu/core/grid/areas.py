@@ -148,6 +148,8 @@ class Tree:
                 if same is not None:
                     self._versions[same.id].append(gone.id)
         self.by_id: Mapping[AreaId, Area] = MappingProxyType(by_id)
+        # Worked out when it is first asked for: a tree never changes.
+        self._homes: dict[str, Mapping[AreaId | None, AreaId]] = {}
         children: dict[AreaId | None, list[Area]] = {}
         for area in self._ordered:
             above = by_id.get(area.parent) if area.parent is not None else None
@@ -174,6 +176,19 @@ class Tree:
             found.append(here)
             area = here.parent
         return tuple(reversed(found))
+
+    def homes(self, level: str) -> Mapping[AreaId | None, AreaId]:
+        """Return the area of a level in which each known area lies, or which it is; former
+        versions count where they count today. What lies in none of the level is not there.
+        """
+        if level not in self._homes:
+            self._homes[level] = {
+                known: above.id
+                for known, now in self.by_id.items()
+                for above in self.chain(now.id)
+                if above.kind == level
+            }
+        return self._homes[level]
 
     def versions(self, areas: Iterable[AreaId]) -> list[AreaId]:
         """Return the identities these areas have, and had in former versions."""

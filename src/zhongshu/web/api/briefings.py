@@ -10,12 +10,11 @@ from pydantic import BaseModel
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.grid import Area
-from zhongshu.flow import briefings
+from zhongshu.flow import briefings, snapshots
 from zhongshu.flow.city import City
-from zhongshu.store import briefings as store
-from zhongshu.store.briefings import Briefing
+from zhongshu.store.briefings import Briefing, Entry
 from zhongshu.store.db import Tx
-from zhongshu.web.api.snapshots import period_of
+from zhongshu.web.api.snapshots import Ends, period_of
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
@@ -49,7 +48,9 @@ class FrozenIn(BaseModel):
 @router.get("/briefings")
 def listed(hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
     """List the briefings of what is in sight, the latest period first, at most 200."""
-    return [as_json(one, hub.city()) for one in in_sight(hub, actor)]
+    with hub.db.seeing(actor.sight) as tx:
+        found = briefings.latest(tx, hub.city(), actor.sight)
+    return [as_json(one, hub.city()) for one in found]
 
 
 @router.post("/briefings", status_code=201)
@@ -73,7 +74,7 @@ def one(briefing: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
 def write(briefing: int, body: TextsIn, hub: TheHub, actor: Author) -> dict[str, Any]:
     """Write into the sections of a draft, under one's own name."""
     with hub.db.transaction() as tx:
-        seen(tx, hub.city(), actor, briefing)
+        seen(tx, hub.city(), actor, briefing, to=Permission.CASE_SUPERVISE)
         briefings.write(
             tx, briefing, body.texts, title=body.title, by=actor.account, at=hub.clock(),
             version=body.version,
@@ -83,12 +84,16 @@ def write(briefing: int, body: TextsIn, hub: TheHub, actor: Author) -> dict[str,
 
 @router.post("/briefings/{briefing}/freeze")
 def freeze(briefing: int, body: FrozenIn, hub: TheHub, actor: Author) -> dict[str, Any]:
-    """Freeze a draft, with a snapshot of its period: nothing of it changes afterwards."""
+    """Freeze a draft as the snapshot of its period counted; where there is none whoever
+    supervises the whole city makes it with this, and for others the ledger is counted as it
+    stands. Nothing of it changes afterwards.
+    """
     with hub.db.transaction() as tx:
-        seen(tx, hub.city(), actor, briefing)
+        seen(tx, hub.city(), actor, briefing, to=Permission.CASE_SUPERVISE)
         found = briefings.freeze(
-            tx, hub.city(), briefing, by=actor.account, at=hub.clock(), version=body.version
-        )
+            tx, hub.city(), briefing, by=actor.account, at=hub.clock(), version=body.version,
+            whole=snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE)),
+        )  # fmt: skip
     return as_json(found, hub.city())
 
 
@@ -105,15 +110,18 @@ def document(briefing: int, hub: TheHub, actor: Reader) -> Response:
     )  # fmt: skip
 
 
-def made_of(tx: Tx, hub: Hub, actor: Actor, body: BriefingIn) -> int:
-    """Make the draft somebody asks for."""
+def made_of(
+    tx: Tx, hub: Hub, actor: Actor, body: BriefingIn, *, fields: Ends = ("start", "until")
+) -> int:
+    """Make the draft somebody asks for; ``fields`` is what the period was named by."""
     city = hub.city()
     area = area_named(city, body.area)
-    briefings.only_seen(actor.sight, area)
-    period = period_of(city, body.start, body.until, hub.clock())
+    briefings.only_whole(actor, area, to=Permission.CASE_SUPERVISE)
+    period = period_of(city, body.start, body.until, hub.clock(), fields=fields)
     return briefings.make(
-        tx, city, period, area=area, title=body.title, by=actor.account, at=hub.clock()
-    )
+        tx, city, period, area=area, title=body.title, by=actor.account, at=hub.clock(),
+        field=fields[0],
+    )  # fmt: skip
 
 
 def area_named(city: City, code: str) -> Area | None:
@@ -123,28 +131,16 @@ def area_named(city: City, code: str) -> Area | None:
     return area
 
 
-def seen(tx: Tx, city: City, actor: Actor, briefing: int) -> Briefing:
-    """Return a briefing that the actor may see all of."""
+def seen(
+    tx: Tx, city: City, actor: Actor, briefing: int, *, to: Permission = Permission.CASE_READ
+) -> Briefing:
+    """Return a briefing for all of which the actor has a permission."""
     found = briefings.find(tx, briefing)
-    briefings.only_seen(actor.sight, briefings.area_of(city, found))
+    briefings.only_whole(actor, briefings.area_of(city, found), to=to)
     return found
 
 
-def in_sight(hub: Hub, actor: Actor) -> list[Briefing]:
-    """Return the briefings of what the actor sees all of."""
-    with hub.db.seeing(actor.sight) as tx:
-        found = store.latest(tx)
-    return [one for one in found if covered(hub.city(), actor, one)]
-
-
-def covered(city: City, actor: Actor, one: Briefing) -> bool:
-    area = briefings.area_of(city, one)
-    return actor.sight.everything or (
-        area is not None and any(span.holds(area.span) for span in actor.sight.areas)
-    )
-
-
-def as_json(one: Briefing, city: City) -> dict[str, Any]:
+def as_json(one: Entry, city: City) -> dict[str, Any]:
     area = briefings.area_of(city, one)
     return {
         "number": one.id, "from": one.period.start, "until": one.period.until,

@@ -55,7 +55,7 @@ def history(request: Request, hub: TheHub, actor: Reader) -> Response:
 @router.get("/map/loads.json")
 def loads(request: Request, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return how many cases were open in each area of the levels drawn at a moment (`at`; now
-    where none is said), by the area's identity.
+    where none is said), by the area's identity. A past moment is counted as it is known today.
     """
     city, now = hub.city(), hub.clock()
     at = moment_of(request.query_params, city, now=now)

@@ -18,7 +18,7 @@ from zhongshu.flow import snapshots
 from zhongshu.flow.city import City
 from zhongshu.flow.snapshots import Why
 from zhongshu.store import snapshots as store
-from zhongshu.store.snapshots import Snapshot
+from zhongshu.store.snapshots import Entry, Snapshot
 from zhongshu.web import wanted
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
@@ -27,6 +27,10 @@ from zhongshu.web.problems import BadField
 router = APIRouter(tags=["snapshots"])
 Reader = Annotated[Actor, Depends(Needs(Permission.CASE_READ))]
 Freezer = Annotated[Actor, Depends(Needs(Permission.CASE_SUPERVISE))]
+
+
+#: What a form or a body calls the two ends of a period.
+Ends = tuple[str, str]
 
 
 class FreezeIn(BaseModel):
@@ -39,7 +43,7 @@ class FreezeIn(BaseModel):
 @router.get("/snapshots")
 def listed(request: Request, hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
     """List the snapshots, the one frozen last first, at most 60; `before` (a number) goes on."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         return [as_json(one) for one in store.latest(tx, before=before(request.query_params))]
 
@@ -53,7 +57,7 @@ def freeze(body: FreezeIn, hub: TheHub, actor: Freezer) -> dict[str, Any]:
 @router.get("/snapshots/{snapshot}")
 def one(snapshot: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Return a snapshot with its `document`, the text its `sha256` is of, byte for byte."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
     return {**as_json(found), "document": found.document}
@@ -62,7 +66,7 @@ def one(snapshot: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
 @router.get("/snapshots/{snapshot}/document")
 def document(snapshot: int, hub: TheHub, actor: Reader) -> Response:
     """Return the document itself, as a file: `sha256sum` of it prints the hash."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
     return Response(
@@ -74,7 +78,7 @@ def document(snapshot: int, hub: TheHub, actor: Reader) -> Response:
 @router.get("/snapshots/{snapshot}/check")
 def check(snapshot: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
     """Work a snapshot out again: its hash, and its figures from the ledger up to its position."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
         flaws, differing = snapshots.checked(tx, hub.city(), found)
@@ -84,7 +88,7 @@ def check(snapshot: int, hub: TheHub, actor: Reader) -> dict[str, Any]:
 @router.get("/snapshots/{snapshot}/since")
 def since(snapshot: int, hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
     """Return every figure that is counted otherwise today; `why` is where its cases are."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
         differing = snapshots.since_then(tx, hub.city(), found, at=hub.clock())
@@ -96,30 +100,35 @@ def since(snapshot: int, hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
 
 @router.get("/snapshots/{snapshot}/why/{code}")
 def why(snapshot: int, code: str, hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
-    """Return the cases an indicator counts otherwise today, with what was written since."""
-    snapshots.only_whole(actor.sight)
+    """Return the first 200 cases an indicator counts otherwise today, with what came since."""
+    snapshots.only_whole(actor)
     indicator = indicator_of(code)
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.why(tx, snapshots.find(tx, snapshot), indicator)
     return [why_json(one) for one in found]
 
 
-def frozen_by_hand(hub: Hub, actor: Actor, start: str, until: str) -> Snapshot:
-    """Freeze the period somebody names."""
-    snapshots.only_whole(actor.sight)
-    period = period_of(hub.city(), start, until, hub.clock())
+def frozen_by_hand(
+    hub: Hub, actor: Actor, start: str, until: str, *, fields: Ends = ("start", "until")
+) -> Snapshot:
+    """Freeze the period somebody names; ``fields`` is what it was named by."""
+    snapshots.only_whole(actor, to=Permission.CASE_SUPERVISE)
+    period = period_of(hub.city(), start, until, hub.clock(), fields=fields)
     with hub.db.transaction() as tx:
         return snapshots.freeze(tx, hub.city(), period, by=actor.account, at=hub.clock())
 
 
-def period_of(city: City, start: str, until: str, now: datetime) -> Period:
-    """Read the days or moments of a period."""
-    begins = wanted.moment("from", start, city, now)
-    ends = wanted.moment("to", until, city, now)
+def period_of(
+    city: City, start: str, until: str, now: datetime, *, fields: Ends = ("start", "until")
+) -> Period:
+    """Read the days or moments of a period; what cannot be read is refused by its field."""
+    first, last = fields
+    begins = wanted.moment(first, start, city, now)
+    ends = wanted.moment(last, until, city, now)
     if begins is None or ends is None:
-        raise BadField("from" if begins is None else "to", "", why="a day such as 2026-11-24")
+        raise BadField(first if begins is None else last, "", why="a day such as 2026-11-24")
     if begins >= ends:
-        raise BadField("from", start, why="the period begins before it ends")
+        raise BadField(first, start, why="the period begins before it ends")
     return Period(start=begins.astimezone(city.zone), until=ends.astimezone(city.zone))
 
 
@@ -150,7 +159,7 @@ def behind(counted: Counted, row: Row, code: str, part: str, reason: Mark | str 
     )  # fmt: skip
 
 
-def as_json(one: Snapshot) -> dict[str, Any]:
+def as_json(one: Entry) -> dict[str, Any]:
     return {
         "number": one.id, "from": one.period.start, "until": one.period.until,
         "position": str(one.upto), "frozen_at": one.frozen_at, "frozen_by": one.by_name or None,

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.briefing import pieces
-from zhongshu.flow import briefings, mirror
+from zhongshu.flow import briefings, mirror, snapshots
 from zhongshu.flow.city import City
 from zhongshu.link import paper
 from zhongshu.store.briefings import Briefing
@@ -39,12 +39,16 @@ def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
         ("week", now - timedelta(days=7), now - timedelta(days=1)),
         ("last", month.start, month.until - timedelta(days=1)),
     ]
+    with hub.db.seeing(actor.sight) as tx:
+        found = briefings.latest(tx, city, actor.sight)
+    writes = actor.sight_for(Permission.CASE_SUPERVISE)
     return page(
         request, "briefs.html",
         {
-            "found": [(one, briefings.area_of(city, one)) for one in api.in_sight(hub, actor)],
+            "found": [(one, briefings.area_of(city, one)) for one in found],
             "quick": [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for name, a, b in quick],
-            "districts": wanted.districts(city), "may_write": actor.may(Permission.CASE_SUPERVISE),
+            "districts": [a for a in wanted.districts(city) if snapshots.whole(writes, a.span)],
+            "may_write": snapshots.whole(writes),
         },
     )  # fmt: skip
 
@@ -60,7 +64,7 @@ async def make(request: Request, hub: TheHub, actor: Author) -> Response:
 
     def made() -> int:
         with hub.db.transaction() as tx:
-            return api.made_of(tx, hub, actor, body)
+            return api.made_of(tx, hub, actor, body, fields=("from", "to"))
 
     return RedirectResponse(f"/brief/{await asyncio.to_thread(made)}", 303)
 
@@ -69,7 +73,7 @@ async def make(request: Request, hub: TheHub, actor: Author) -> Response:
 def one(request: Request, hub: TheHub, actor: Reader, briefing: int) -> Response:
     """Show a briefing; a draft with the forms to write on it."""
     found, view = _view(request, hub, actor, briefing)
-    may = actor.may(Permission.CASE_SUPERVISE) and found.frozen_at is None
+    may = briefings.may(actor, hub.city(), found) and found.frozen_at is None
     return page(request, "brief.html", {**view, "may_write": may})
 
 

@@ -101,7 +101,7 @@ def by_area(request: Request, hub: TheHub, actor: Reader) -> Response:
     found, periods, level = api.twelve(hub, actor, query)
     rates = [p.rate for row in found for p in row.points if p.rate is not None]
     top = min(1.0, math.ceil(10 * max(rates, default=0.1)) / 10) or 0.1
-    kept = {name: query[name] for name in ("area", "unit", "category") if query.get(name)}
+    kept = {k: query[k] for k in api.WORDS if k not in ("from", "to") and query.get(k)}
 
     def link(row: mirror.Series, n: int, part: str = "numerator") -> str:
         of = {"area": row.area.code} if row.area else {"outside": level}

@@ -26,7 +26,7 @@ Freezer = Annotated[Actor, Depends(Needs(Permission.CASE_SUPERVISE))]
 @router.get("/mirror/snapshots")
 def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     """List what is frozen, and offer to freeze a period."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     with hub.db.seeing(actor.sight) as tx:
         found = store.latest(tx, before=api.before(request.query_params))
     month = mirror.last_month(hub.clock().astimezone(hub.city().zone))
@@ -34,7 +34,7 @@ def listed(request: Request, hub: TheHub, actor: Reader) -> Response:
     return page(
         request, "snapshots.html",
         {
-            "snapshots": found, "usual": usual, "may_freeze": actor.may(Permission.CASE_SUPERVISE),
+            "snapshots": found, "usual": usual, "may_freeze": snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE)),
             "more": found[-1].id if len(found) == 60 else None,
         },
     )  # fmt: skip
@@ -45,14 +45,16 @@ async def freeze(request: Request, hub: TheHub, actor: Freezer) -> Response:
     """Freeze the period of the form."""
     sent = await request.form()
     start, until = str(sent.get("from") or ""), str(sent.get("to") or "")
-    made = await asyncio.to_thread(api.frozen_by_hand, hub, actor, start, until)
+    made = await asyncio.to_thread(
+        api.frozen_by_hand, hub, actor, start, until, fields=("from", "to")
+    )
     return RedirectResponse(f"/mirror/snapshots/{made.id}", 303)
 
 
 @router.get("/mirror/snapshots/{snapshot}")
 def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response:
     """Show a snapshot: its figures, whether they still come out, and what is other today."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     city = hub.city()
     with hub.db.seeing(actor.sight) as tx:
         found = snapshots.find(tx, snapshot)
@@ -82,12 +84,15 @@ def one(request: Request, hub: TheHub, actor: Reader, snapshot: int) -> Response
 @router.get("/mirror/snapshots/{snapshot}/why/{code}")
 def why(request: Request, hub: TheHub, actor: Reader, snapshot: int, code: str) -> Response:
     """Show the cases that an indicator counts otherwise today, and what came since."""
-    snapshots.only_whole(actor.sight)
+    snapshots.only_whole(actor)
     indicator = api.indicator_of(code)
     with hub.db.seeing(actor.sight) as tx:
         frozen = snapshots.find(tx, snapshot)
         found: list[Any] = list(snapshots.why(tx, frozen, indicator))
     return page(
         request, "snapshot_why.html",
-        {"snapshot": frozen, "indicator": indicator, "found": found},
+        {
+            "snapshot": frozen, "indicator": indicator, "found": found,
+            "cut": len(found) == snapshots.MOST_WHY,
+        },
     )  # fmt: skip

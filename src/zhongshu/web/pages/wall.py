@@ -85,19 +85,18 @@ def area(code: str, request: Request, hub: TheHub, actor: Reader) -> Response:
     with hub.db.seeing(actor.sight) as tx:
         stood = (moments.standing if at else moments.standing_now)(tx, actor.sight, at=at or now)
         chain = city.tree.chain(found.id)
-        posts = city_store.posts_on(tx, [a.id for a in chain], None)
+        posts = city_store.posts_on(tx, city.tree.versions(a.id for a in chain), None)
     known = city.tree.by_id
     inside = [
         s for s in stood
         if s.area is not None and s.area in known and found.span.holds(known[s.area].span)
     ]  # fmt: skip
     counts = {state: screen.counted(state, inside) for state in State}
-    by_area = {a.id: a for a in chain}
     return page(
         request, "wall_area.html",
         {
             "area": found, "chain": chain, "counts": counts, "at": at, "link": _linker(at),
-            "posts": [(by_area[p.area], p) for p in posts if p.phone and p.area in by_area],  # type: ignore[index]
+            "posts": [(known[p.area], p) for p in posts if p.phone and p.area in known],  # type: ignore[index]
         },
     )  # fmt: skip
 

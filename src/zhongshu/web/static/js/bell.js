@@ -1,8 +1,8 @@
-// The bell: how many notices wait, kept up while the page is open. What happens in the city is
-// heard over the one live stream of the browser, whichever of its tabs holds it.
+// The bell: how many notices wait, kept up while the page is open.
+import { hear } from "./stream.js";
+
 const number = document.querySelector("[data-bell] b");
-const channel = new BroadcastChannel("hub-live");
-let asked = Date.now(), waiting = null, answers = () => {};
+let asked = Date.now(), waiting = null;
 
 async function count() {
   waiting = null;
@@ -21,23 +21,6 @@ function soon() {
   if (waiting === null && !document.hidden) waiting = setTimeout(count, Math.max(4000, 15000 - (Date.now() - asked)));
 }
 
-function lead() {
-  const source = new EventSource("/events");
-  source.addEventListener("facts", (e) => {
-    channel.postMessage({ id: e.lastEventId, events: JSON.parse(e.data) });
-    soon();
-  });
-  // Another tab may show the screen: it must know that the stream lives, also when it asks.
-  const sign = () => channel.postMessage({});
-  source.addEventListener("open", sign);
-  source.addEventListener("alive", sign);
-  source.addEventListener("error", () => channel.postMessage({ lost: true }));
-  answers = () => { if (source.readyState === EventSource.OPEN) sign(); };
-  return new Promise(() => {});
-}
-
-channel.onmessage = (e) => { if (e.data.events) soon(); if (e.data.asks) answers(); };
 document.addEventListener("visibilitychange", soon);
 setInterval(soon, 300000);
-// The screen leads by itself; without locks nobody does, and the number is that of the page.
-if (navigator.locks && !document.getElementById("wall")) navigator.locks.request("hub-live", lead);
+hear(({ events, reset }) => { if (events || reset) soon(); });

@@ -1,7 +1,7 @@
 // Measures what this machine can do for the screen; nothing is sent.
 import { webgl } from "./webgl.js";
+import { words } from "./words.js";
 
-const words = JSON.parse(document.getElementById("words").textContent);
 const said = (text, n) => text.replace("%s", n);
 let poor = 0;
 
@@ -36,12 +36,9 @@ function drawn(character) {
 
 /** Move a real map for two seconds and count its pictures. */
 async function frames() {
-  const { backdrop, bounds, get, start } = await import("./map.js");
-  const roots = await get("/api/v1/areas"), shapes = await get(`/api/v1/map/areas.geojson?level=${roots[0]?.kind ?? "city"}`);
+  const { bounds, outline, start } = await import("./map.js"), shapes = await outline();
   if (!shapes.features.length) return null;
-  const map = start(document.getElementById("diag-map"), bounds(shapes));
-  await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
+  const map = await start(document.getElementById("diag-map"), bounds(shapes));
   await map.once("idle");
   let n = 0;
   map.on("render", () => { n += 1; });

@@ -1,7 +1,8 @@
 // The grid on the map: choose an area, move the corners it shares with its neighbours, draw a line
 // or an outline into the forms. The hub works everything out; without this file the forms do it.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
-import { backdrop, bounds, css, get, start, words } from "/static/js/map.js";
+import { bounds, collection, css, get, is, named, start } from "./map.js";
+import { words } from "./words.js";
 
 const METRE = 1 / 111195;
 const say = (text, value = "") => { const p = document.querySelector("[data-said]"); if (p) p.textContent = text.replace("{}", value); };
@@ -12,18 +13,15 @@ async function editor(box) {
   if (!all.features.length) return;
   box.hidden = tools.hidden = false;
   const touched = all.features.filter((f) => f.properties.state !== "same");
-  const map = start(box, bounds({ features: touched.length ? touched : all.features }));
-  await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
+  const map = await start(box, bounds({ features: touched.length ? touched : all.features }));
   map.addSource("areas", { type: "geojson", data: all });
-  map.addSource("line", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addSource("line", { type: "geojson", data: collection() });
   const state = ["get", "state"];
   map.addLayer({ id: "fill", type: "fill", source: "areas", paint: { "fill-color": ["match", state, "added", css("ok"), "changed", css("accent"), "ended", css("bad"), css("muted")], "fill-opacity": ["match", state, "same", 0.06, 0.25] } });
   map.addLayer({ id: "edge", type: "line", source: "areas", paint: { "line-color": ["match", state, "ended", css("bad"), css("accent")], "line-width": ["match", state, "same", 0.8, 2] } });
-  map.addLayer({ id: "chosen", type: "line", source: "areas", filter: ["==", ["get", "code"], ""], paint: { "line-color": css("accent"), "line-width": 4 } });
+  map.addLayer({ id: "chosen", type: "line", source: "areas", filter: is("code", ""), paint: { "line-color": css("accent"), "line-width": 4 } });
   map.addLayer({ id: "line", type: "line", source: "line", paint: { "line-color": css("bad"), "line-width": 2.5, "line-dasharray": [2, 1] } });
   map.addLayer({ id: "dots", type: "circle", source: "line", paint: { "circle-radius": 4, "circle-color": css("bad") } });
-  const named = (f) => `${(document.documentElement.lang.startsWith("zh") ? f.properties.zh : f.properties.en) || f.properties.zh} ${f.properties.code}`;
   const of = (code) => all.features.find((f) => f.properties.code === code && f.properties.state !== "ended");
   let chosen = null, mode = "pick", marks = [], places = [];
   const undo = [], undoing = tools.querySelector("[data-undo]");
@@ -103,18 +101,18 @@ async function editor(box) {
 
   function choose(code) {
     chosen = code;
-    map.setFilter("chosen", ["==", ["get", "code"], code]);
+    map.setFilter("chosen", is("code", code));
     document.querySelectorAll("[data-code]").forEach((input) => { input.value = code; });
     const joined = document.querySelector("[data-codes]");
     if (joined) { const had = joined.value.split(/[\s,]+/).filter(Boolean); joined.value = (had.includes(code) ? had.filter((c) => c !== code) : [...had, code]).join(" "); }
-    say(words.chosen, named(of(code)));
+    say(words.chosen, `${named(of(code))} ${code}`);
     corners();
   }
 
   function draw() {
     const points = places.map((p) => ({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: p } }));
     const line = { type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: mode === "outline" && places.length > 2 ? [...places, places[0]] : places } };
-    map.getSource("line").setData({ type: "FeatureCollection", features: places.length > 1 ? [...points, line] : points });
+    map.getSource("line").setData(collection(places.length > 1 ? [...points, line] : points));
     const into = document.querySelector(`[data-line="${mode}"]`);
     if (into) into.value = places.map((p) => `${p[0].toFixed(7)},${p[1].toFixed(7)}`).join(" ");
     say(words.places, places.length);
@@ -129,11 +127,11 @@ async function editor(box) {
   for (const button of tools.querySelectorAll("[data-mode]")) button.addEventListener("click", () => {
     mode = button.dataset.mode; places = [];
     tools.querySelectorAll("[data-mode]").forEach((other) => other.setAttribute("aria-pressed", other === button));
-    map.getSource("line").setData({ type: "FeatureCollection", features: [] });
+    map.getSource("line").setData(collection());
   });
   undoing?.addEventListener("click", () => { const last = undo.pop(); if (last) move(last[0], last[1], -1, false); });
   const asked = new URLSearchParams(location.search).get("area");
-  if (asked && of(asked)) { chosen = asked; map.setFilter("chosen", ["==", ["get", "code"], asked]); map.fitBounds(bounds({ features: [of(asked)] }), { padding: 80, animate: false, maxZoom: 18 }); corners(); }
+  if (asked && of(asked)) { chosen = asked; map.setFilter("chosen", is("code", asked)); map.fitBounds(bounds({ features: [of(asked)] }), { padding: 80, animate: false, maxZoom: 18 }); corners(); }
   box.dataset.ready = "yes";
 }
 
@@ -145,14 +143,11 @@ async function samples(box) {
   const degrees = some.filter((s) => s.metres !== null);
   const features = [...degrees.map((s) => point(s.x, s.y, "before")), ...some.map((s) => point(s.lon, s.lat, "after")),
     ...degrees.map((s) => ({ type: "Feature", properties: { kind: "way" }, geometry: { type: "LineString", coordinates: [[s.x, s.y], [s.lon, s.lat]] } }))];
-  const map = start(box, bounds({ features }));
-  await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
-  map.addSource("samples", { type: "geojson", data: { type: "FeatureCollection", features } });
-  const is = (kind) => ["==", ["get", "kind"], kind];
-  map.addLayer({ id: "way", type: "line", source: "samples", filter: is("way"), paint: { "line-color": css("bad"), "line-width": 1.5 } });
-  map.addLayer({ id: "before", type: "circle", source: "samples", filter: is("before"), paint: { "circle-radius": 5, "circle-color": css("card"), "circle-stroke-color": css("bad"), "circle-stroke-width": 2 } });
-  map.addLayer({ id: "after", type: "circle", source: "samples", filter: is("after"), paint: { "circle-radius": 5, "circle-color": css("ok"), "circle-stroke-color": css("card"), "circle-stroke-width": 1 } });
+  const map = await start(box, bounds({ features }));
+  map.addSource("samples", { type: "geojson", data: collection(features) });
+  map.addLayer({ id: "way", type: "line", source: "samples", filter: is("kind", "way"), paint: { "line-color": css("bad"), "line-width": 1.5 } });
+  map.addLayer({ id: "before", type: "circle", source: "samples", filter: is("kind", "before"), paint: { "circle-radius": 5, "circle-color": css("card"), "circle-stroke-color": css("bad"), "circle-stroke-width": 2 } });
+  map.addLayer({ id: "after", type: "circle", source: "samples", filter: is("kind", "after"), paint: { "circle-radius": 5, "circle-color": css("ok"), "circle-stroke-color": css("card"), "circle-stroke-width": 1 } });
   const legend = document.createElement("p");
   legend.className = "legend";
   legend.textContent = `○ ${words.before}   ● ${words.after}`;

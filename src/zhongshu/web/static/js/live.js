@@ -1,12 +1,13 @@
-// The numbers of the screen: one stream per browser, shared by its tabs; what may be old is greyed and says so.
-const words = JSON.parse(document.getElementById("words").textContent);
+// The numbers of the screen: kept up by the stream; what may be old is greyed and says so.
+import { SIGN_MS, hear } from "./stream.js";
+import { words } from "./words.js";
+
 const wall = document.getElementById("wall"), state = document.getElementById("live"), feed = document.getElementById("feed");
-const channel = new BroadcastChannel("hub-live");
-const SIGN_MS = 40000, OLD_MS = 60000; // a stream gives a sign every 15 s
+const OLD_MS = 60000;
 
 /** What the screen shows: `at` is a past moment (ISO), or empty: now. */
 export const shown = { at: wall.dataset.at, preset: wall.dataset.preset };
-let last = wall.dataset.after, sign = Date.now(), connected = false, changed = false;
+let sign = Date.now(), connected = false, changed = false;
 let asked = Date.now(), got = Date.now(), since = Date.now(), failed = false;
 const zone = { timeZone: wall.dataset.zone, hour12: false };
 const language = words.lang === "zh" ? "zh-CN" : "en-GB";
@@ -28,7 +29,6 @@ function take(message) {
   sign = Date.now();
   if (!connected) { connected = true; since = sign; changed = true; renew(); }
   if (message.events) {
-    last = message.id || last;
     changed = true;
     if (!shown.at) for (const event of message.events) if (words.kinds[event.kind]) line(event, words.kinds[event.kind]);
   }
@@ -46,31 +46,11 @@ function line(event, kind) {
   while (feed.children.length > 24) feed.lastChild.remove();
 }
 
-function lead() {
-  leads = true;
-  const tell = (message) => { take(message); channel.postMessage(message); };
-  const lost = () => { connected = false; judge(); channel.postMessage({ lost: true }); };
-  const open = () => {
-    const source = new EventSource(`/events?after=${encodeURIComponent(last)}`);
-    source.addEventListener("open", () => tell({}));
-    source.addEventListener("alive", () => tell({}));
-    source.addEventListener("facts", (e) => tell({ id: e.lastEventId, events: JSON.parse(e.data) }));
-    source.addEventListener("reset", () => { if (shown.at) tell({}); else location.reload(); });
-    // Refused (signed out, restarting) it does not try again by itself.
-    source.addEventListener("error", () => { lost(); if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000); });
-  };
-  open();
-  return new Promise(() => {});
-}
-let leads = false;
-channel.onmessage = ({ data }) => {
-  if (data.asks) { if (leads && connected && Date.now() - sign < SIGN_MS) channel.postMessage({}); }
-  else if (data.lost) { connected = false; judge(); }
-  else take(data);
-};
-channel.postMessage({ asks: true }); // another tab may hold the stream
-// A secure context has locks; without them each tab opens a stream of its own.
-if (navigator.locks) navigator.locks.request("hub-live", lead); else lead();
+hear((message) => {
+  if (message.lost) { connected = false; judge(); }
+  else if (message.reset && !shown.at) location.reload();
+  else take(message);
+}, true);
 
 const kept = {};
 let wanted = false, busy = false;

@@ -1,6 +1,9 @@
 // The step “where”: the device's own place, and the map, fetched only when somebody opens it.
 // Without this the place is looked up, picked on the plan, or described.
-const form = document.getElementById("place-form"), words = JSON.parse(document.getElementById("words").textContent);
+import { fetchMap } from "./fetch-map.js";
+import { words } from "./words.js";
+
+const form = document.getElementById("place-form");
 const said = document.getElementById("here-said"), way = document.getElementById("map-way");
 //: How exactly a device must know where it is (metres) for its place to be taken as it is.
 const EXACT = 100;
@@ -28,6 +31,5 @@ way.addEventListener("toggle", async () => {
   const box = document.getElementById("pin-map");
   if (!way.open || box.dataset.map) return;
   box.dataset.map = "pin";
-  document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/vendor/maplibre-gl.css" }));
-  await import("/static/js/map.js");
+  await fetchMap();
 });

@@ -1,7 +1,8 @@
 // Letting this browser be told by push, and not any more.
+import { words } from "./words.js";
+
 const box = document.querySelector("[data-push]");
 const said = box?.querySelector("[data-said]");
-const words = box ? JSON.parse(document.getElementById("push-words").textContent) : {};
 
 function bytes(text) {
   const raw = atob(text.replace(/-/g, "+").replace(/_/g, "/") + "=".repeat((4 - text.length % 4) % 4));

@@ -1,5 +1,7 @@
 // The receipt: copy the code, print the page. Without this the code is read and the browser prints.
-const words = JSON.parse(document.getElementById("words").textContent), said = document.getElementById("copied");
+import { words } from "./words.js";
+
+const said = document.getElementById("copied");
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = !navigator.clipboard;

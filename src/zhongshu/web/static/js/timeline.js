@@ -1,13 +1,15 @@
 // Playback: a moment moves through a period, the map follows each frame and the numbers each second.
 import { renew, shown } from "./live.js";
+import { words } from "./words.js";
 
-const words = JSON.parse(document.getElementById("words").textContent);
 const wall = document.getElementById("wall"), slider = document.getElementById("slider"), button = document.getElementById("play");
 const said = document.getElementById("moment"), speeds = document.getElementById("speeds"), span = document.getElementById("window"), held = document.getElementById("held");
 const format = new Intl.DateTimeFormat(words.lang === "zh" ? "zh-CN" : "en-CA", { timeZone: wall.dataset.zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
 const url = new URLSearchParams(location.search);
 const MINUTE = 60, NUMBERS_MS = 1000;
 let speed = Number(url.get("speed")) || 16, at = wall.dataset.at ? Number(slider.value) : null, playing = false, numbers = 0, frame = 0;
+/** The moment a bar of the histogram leads to, in seconds. */
+const momentOf = (link) => Date.parse(new URLSearchParams(link.href.baseVal.split("?")[1]).get("at")) / 1000;
 /** What the map is told: the moment in seconds and how far back it shows; null: now. */
 export const moment = { at: null, span: Number(url.get("window")) || 0 };
 
@@ -27,7 +29,7 @@ export function begin(loadLives) {
     const link = e.target.closest("a");
     if (!link || e.metaKey || e.ctrlKey) return;
     e.preventDefault();
-    go(Date.parse(new URLSearchParams(link.href.baseVal.split("?")[1]).get("at")) / 1000, true);
+    go(momentOf(link), true);
     remember();
   });
   document.getElementById("now").addEventListener("click", (e) => { e.preventDefault(); back(); });
@@ -80,8 +82,7 @@ function enter() {
 
 function marks() {
   for (const bar of document.querySelectorAll(".histogram a")) {
-    const then = Date.parse(new URLSearchParams(bar.href.baseVal.split("?")[1]).get("at")) / 1000;
-    bar.lastElementChild.classList.toggle("done", at === null || then <= at);
+    bar.lastElementChild.classList.toggle("done", at === null || momentOf(bar) <= at);
   }
 }
 

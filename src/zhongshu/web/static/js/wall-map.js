@@ -1,8 +1,9 @@
 // The map of the screen: areas from coarse to fine as one comes nearer, then the cases themselves.
-import { backdrop, bounds, css, font, get, label, roadNames, start, words } from "./map.js";
+import { bounds, collection, css, font, get, label, roadNames, start } from "./map.js";
 import { shown } from "./live.js";
 import { legend } from "./legend.js";
 import { layer as livesLayer, lives, nearest } from "./lives.js";
+import { words } from "./words.js";
 
 const STEP = 1.3; // zoom levels from one level of areas to the next
 const LARGE = Math.max(1, innerWidth / 1920); // of a wall everything is looked at from afar
@@ -12,9 +13,7 @@ export async function open(box) {
   const levels = box.dataset.levels.split(",");
   const shapes = Object.fromEntries(await Promise.all(levels.map(async (l) => [l, await get(`/api/v1/map/areas.geojson?level=${l}`)])));
   if (!shapes[levels[0]].features.length) throw new Error("no area has a shape");
-  const map = start(box, bounds(shapes[levels[0]]));
-  await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
+  const map = await start(box, bounds(shapes[levels[0]]));
   const near = map.getZoom();
   areas(map, levels, shapes);
   roadNames(map);
@@ -43,7 +42,7 @@ function areas(map, levels, shapes) {
 }
 
 async function cases(map) {
-  map.addSource("cases", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addSource("cases", { type: "geojson", data: collection() });
   const late = ["get", "overdue"], danger = ["get", "hazard"], first = ["coalesce", ["get", "first"], false];
   const size = (small, large) => ["interpolate", ["linear"], ["zoom"], 10, ["case", first, small * LARGE * 1.6, small * LARGE], 15, ["case", first, large * LARGE * 1.6, large * LARGE]];
   map.addLayer({ id: "cases", type: "circle", source: "cases", filter: ["all", ["!", late], ["!", danger]], paint: { "circle-radius": size(2.6, 7), "circle-color": ["match", ["get", "stage"], ["dispatched", "in_hand"], css("warn"), ["handled", "checked"], css("ok"), css("info")], "circle-stroke-color": css("card"), "circle-stroke-width": 1 } });
@@ -80,10 +79,10 @@ function names(map, level, shapes) {
 }
 
 function spots(shapes, counts) {
-  return { type: "FeatureCollection", features: shapes.features.map((f) => {
+  return collection(shapes.features.map((f) => {
     const [[w, s], [e, n]] = bounds({ features: [f] });
     return { type: "Feature", properties: { ...f.properties, n: String(counts[f.id] ?? 0) }, geometry: { type: "Point", coordinates: [(w + e) / 2, (s + n) / 2] } };
-  }) };
+  }));
 }
 
 /** Let levels follow the zoom, or one be chosen; the legend always says the one that is seen. */
@@ -206,7 +205,7 @@ export function picking(screen, box) {
 
 /** Draw the things of the city (lamps, covers, trees) where one looks closely. */
 async function things(map) {
-  map.addSource("things", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addSource("things", { type: "geojson", data: collection() });
   const broken = ["in", ["get", "state"], ["literal", ["damaged", "lost"]]];
   map.addLayer({ id: "things", type: "circle", source: "things", minzoom: 14, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 12, 1.4, 18, 5], "circle-color": css("surface"), "circle-stroke-width": 1.2, "circle-stroke-color": ["case", broken, css("bad"), css("muted")] } }, "cases");
   const look = async () => {
