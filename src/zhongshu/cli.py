@@ -15,13 +15,14 @@ from typing import Annotated
 
 import typer
 
-from zhongshu import jobs, main, measuring, proofs
+from zhongshu import basemaps, jobs, main, measuring, proofs
 from zhongshu.core.access import Duty
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
 from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
+from zhongshu.demo import houses as demo_houses
 from zhongshu.demo.people import SIGN_INS
 from zhongshu.flow import assets, catalogue, duties, history, people, presets, same
 from zhongshu.flow import replay as replaying
@@ -41,6 +42,7 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
+app.add_typer(basemaps.commands, name="basemap")
 app.add_typer(measuring.measures, name="measure")
 app.command("mine")(measuring.mine)
 app.command("verify")(proofs.verify)
@@ -439,7 +441,7 @@ def doctor() -> None:
     target = checks.reachable(main.folder(settings), settings.database_url)
     if target is not None and findings[0].good:
         findings.insert(1, main.look_at_wall(target))
-    findings.append(main.look_at_mail(settings))
+    findings += [main.look_at_mail(settings), *main.look_at_maps(settings)]
     bad = 0
     for finding in findings:
         bad += not finding.good
@@ -489,6 +491,10 @@ def _serve(*, demo: bool) -> None:
 
 def _build_demo(hub: Hub, settings: Settings) -> None:
     password = main.demo_password(main.folder(settings))
+    drawing = main.folder(settings) / "maps" / "demo.pmtiles"
+    if not drawing.exists():
+        with out.status("drawing the map of the demo city"):
+            demo_houses.write(drawing)
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(

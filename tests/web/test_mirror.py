@@ -147,7 +147,9 @@ def test_pages_of_figures_hand_on_what_was_known_in_links_and_forms(
 ) -> None:
     asked = f"{path}?{WEEK}&known=2026-11-30&category=E-01-01&upto=999999999-1"
     page = client.get(asked, headers={"accept-language": "en"}).text
-    links = re.findall(r'href="(/(?:mirror(?:/areas|/cases|/burden|/burden/cases)?|api/[^"?]+)\?[^"]+)"', page)
+    links = re.findall(
+        r'href="(/(?:mirror(?:/areas|/cases|/burden|/burden/cases)?|api/[^"?]+)\?[^"]+)"', page
+    )
     assert len(links) > 3
     free = [one for one in links if not ("known=" in one and "upto=" in one)]
     assert len(free) == 1, "only the way back to what is known today"

@@ -7,8 +7,9 @@ Vector Tile 2.1 wants it.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -83,7 +84,11 @@ class Tile:
 
     def inside(self) -> bool:
         """Say whether there is such a tile."""
-        return 0 <= self.zoom <= 24 and 0 <= min(self.x, self.y) and max(self.x, self.y) < 1 << self.zoom
+        return (
+            0 <= self.zoom <= 24
+            and min(self.x, self.y) >= 0
+            and max(self.x, self.y) < 1 << self.zoom
+        )
 
 
 def touches(tile: Tile, box: Box) -> bool:
@@ -146,7 +151,9 @@ _PLACES = {
 TAGS = ("highway", "railway", "waterway", "natural", "landuse", "leisure", "building", "place")
 
 
-def drawn(tags: Mapping[str, Any], shape: shapely.Geometry, *, layer: Layer | None = None) -> Drawn | None:
+def drawn(
+    tags: Mapping[str, Any], shape: shapely.Geometry, *, layer: Layer | None = None
+) -> Drawn | None:
     """Return what a thing is on the map, or None: it is not drawn.
 
     ``tags`` are OpenStreetMap's, or ``layer`` and ``class`` of our own; ``layer`` is meant where
@@ -158,7 +165,9 @@ def drawn(tags: Mapping[str, Any], shape: shapely.Geometry, *, layer: Layer | No
         kind, rank = layer, _own_rank(tags)
     if kind is None or shapely.get_dimensions(shape) != _DIMENSION[kind]:
         return None
-    return Drawn(layer=kind, rank=max(1, min(rank, len(_FROM[kind]))), shape=shape, name=_name(tags))
+    return Drawn(
+        layer=kind, rank=max(1, min(rank, len(_FROM[kind]))), shape=shape, name=_name(tags)
+    )
 
 
 def _own_rank(tags: Mapping[str, Any]) -> int:
@@ -246,7 +255,9 @@ def _cut(
             found = np.sort(tree.query(shapely.box(*frame), predicate="intersects"))
             clipped = shapely.clip_by_rect(scaled[found], *frame)
             own = shapely.transform(clipped, _in_tile(left, top))
-            if pieces := _gathered([things[n] for n in shown[found]], own, names=zoom >= _ROAD_NAMES_FROM):
+            if pieces := _gathered(
+                [things[n] for n in shown[found]], own, names=zoom >= _ROAD_NAMES_FROM
+            ):
                 yield Tile(zoom, x, y), pieces
 
 
@@ -269,9 +280,24 @@ def _gathered(things: Sequence[Drawn], shapes: Shapes, *, names: bool) -> list[P
     ]
 
 
-_SEVERAL = (
-    lambda parts: shapely.multipoints(parts),
-    lambda parts: shapely.multilinestrings(parts),
+_SEVERAL: tuple[Callable[[Sequence[shapely.Geometry]], Any], ...] = (
+    shapely.multipoints,
+    shapely.multilinestrings,
     # Outer rings clockwise as one looks at the screen, as the format wants them.
     lambda parts: shapely.orient_polygons(shapely.multipolygons(parts), exterior_cw=False),
 )
+
+
+def geojson(things: Iterable[Drawn]) -> dict[str, Any]:
+    """Return what is drawn as a GeoJSON FeatureCollection, to a decimetre; ``class`` is the rank."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"class": t.rank} | ({"zh": t.name.zh, "en": t.name.en} if t.name else {}),
+                "geometry": json.loads(shapely.to_geojson(shapely.set_precision(t.shape, 1e-6))),
+            }
+            for t in things
+        ],
+    }  # fmt: skip

@@ -16,7 +16,7 @@ from zhongshu.core.basemap import Drawn, Layer, cut, drawn
 from zhongshu.core.grid import Draft
 from zhongshu.core.place import METRES_PER_DEGREE
 from zhongshu.core.values import Name
-from zhongshu.demo.ground import Ground
+from zhongshu.demo.ground import SEED, Ground, make
 from zhongshu.link import mapfiles
 
 #: Zooms of the map: at the first the city is a spot, at the last its houses are seen.
@@ -32,8 +32,10 @@ _BUILT = (
 _FROM_STREET_M = 16.0
 
 
-def write(path: Path, ground: Ground, rng: np.random.Generator) -> int:
-    """Write the demo city's base map; return how many tiles it has."""
+def write(path: Path) -> int:
+    """Write the demo city's base map, always the same; return how many tiles it has."""
+    rng = np.random.default_rng(SEED)
+    ground = make(rng)
     things = [*_ground(ground), *_names(ground), *_houses(ground, rng)]
     box = shapely.total_bounds([t.shape for t in things])
     return mapfiles.write(
@@ -54,7 +56,12 @@ def _names(ground: Ground) -> Iterator[Drawn]:
     for rank, kind in ((1, "city"), (2, "district"), (3, "subdistrict")):
         for area in ground.areas[kind]:
             if area.shape is not None:
-                yield Drawn(layer=Layer.PLACE, rank=rank, shape=area.shape.point_on_surface(), name=area.name)
+                yield Drawn(
+                    layer=Layer.PLACE,
+                    rank=rank,
+                    shape=area.shape.point_on_surface(),
+                    name=area.name,
+                )
 
 
 def _houses(ground: Ground, rng: np.random.Generator) -> Iterator[Drawn]:

@@ -5,17 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import mapbox_vector_tile
 import osmium
 import shapely
+from osmium.filter import KeyFilter
+from osmium.geom import WKBFactory
+from osmium.osm import Area, Node, Way
 from pmtiles.reader import MmapSource, Reader
-from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.tile import (
+    Compression,
+    MagicNumberNotFound,
+    SpecVersionUnsupported,
+    TileType,
+    zxy_to_tileid,
+)
 from pmtiles.writer import Writer
 
 from zhongshu.core.basemap import EXTENT, TAGS, Box, Drawn, Layer, Piece, Tile, drawn
@@ -24,11 +34,23 @@ from zhongshu.core.values import Name, Refused
 #: Tiles of a file kept in memory by each process: a screen asks for some forty.
 _KEPT = 512
 _DEGREES = 10_000_000
+#: What reading a file that is no PMTiles, or is cut off, can raise.
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    EOFError,
+    OSError,
+    zlib.error,
+    MagicNumberNotFound,
+    SpecVersionUnsupported,
+)
 
 
 class NotAMap(Refused):
     message = "%(field)s: “%(value)s” cannot be read as a map: %(why)s."
-    remedy = "Give GeoJSON (.geojson, .json), OpenStreetMap (.osm, .osm.pbf) or a folder of such files."
+    remedy = (
+        "Give GeoJSON (.geojson, .json), OpenStreetMap (.osm, .osm.pbf) or a folder of such files."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +123,10 @@ def described(path: Path) -> MapFile:
     reader = _reader(path, _stamp(path))
     try:
         header, said = reader.header(), reader.metadata()
-    except Exception as error:
-        raise NotAMap("map", path.name, why=f"no PMTiles ({error or type(error).__name__})") from None
+    except _UNREADABLE as error:
+        raise NotAMap(
+            "map", path.name, why=f"no PMTiles ({error or type(error).__name__})"
+        ) from None
     if header["tile_type"] != TileType.MVT or header["tile_compression"] not in (Compression.GZIP, Compression.NONE):  # fmt: skip
         raise NotAMap("map", path.name, why="it holds no vector tiles, plain or packed with gzip")
     return MapFile(
@@ -139,6 +163,7 @@ def _reader(path: Path, stamp: str) -> Reader:
 
 # ── a town's own files ───────────────────────────────────────────────────────────────
 
+_NOTHING = {"type": "GeometryCollection", "geometries": []}
 #: What a file without words of its own holds, by the beginning of its name.
 _BY_NAME = {
     "road": Layer.ROAD, "street": Layer.ROAD, "rail": Layer.RAIL, "water": Layer.WATER,
@@ -183,17 +208,19 @@ def _of_geojson(path: Path) -> Iterator[Drawn | str]:
     features: Any = said.get("features") if isinstance(said, dict) else None
     if not isinstance(features, list):
         raise NotAMap("file", str(path), why="it is no FeatureCollection")
-    meant = next((layer for word, layer in _BY_NAME.items() if path.stem.lower().startswith(word)), None)
+    meant = next(
+        (layer for word, layer in _BY_NAME.items() if path.stem.lower().startswith(word)), None
+    )
     for n, feature in enumerate(features, start=1):
         try:
-            shape = shapely.from_geojson(json.dumps(feature["geometry"]))
+            shape = shapely.from_geojson(json.dumps(feature["geometry"] or _NOTHING))
             tags: Mapping[str, Any] = feature.get("properties") or {}
         except (TypeError, KeyError, AttributeError, shapely.GEOSException) as error:
             yield f"{path.name}: feature {n}: {error}"
             continue
-        if shape is None or shape.is_empty:
+        if shape.is_empty:
             yield f"{path.name}: feature {n}: it has no geometry"
-        elif (west_south_east_north := shape.bounds) and not _on_earth(west_south_east_north):
+        elif not _on_earth(shape.bounds):
             yield f"{path.name}: feature {n}: its coordinates are no degrees"
         elif (found := drawn(tags, shapely.make_valid(shape), layer=meant)) is not None:
             yield found
@@ -204,24 +231,23 @@ def _on_earth(box: Box) -> bool:
 
 
 def _of_osm(path: Path) -> Iterator[Drawn | str]:
-    shapes = osmium.geom.WKBFactory()
+    shapes = WKBFactory()
     try:
-        source = osmium.FileProcessor(str(path)).with_areas().with_filter(osmium.filter.KeyFilter(*TAGS))  # fmt: skip
-        for one in source:
+        for one in osmium.FileProcessor(str(path)).with_areas().with_filter(KeyFilter(*TAGS)):
             tags = dict(one.tags)
             try:
-                if one.is_node():
+                if isinstance(one, Node):
                     shape = shapely.Point(one.location.lon, one.location.lat)
-                elif one.is_area():
+                elif isinstance(one, Area):
                     shape = shapely.from_wkb(shapes.create_multipolygon(one))
-                elif one.is_way():
+                elif isinstance(one, Way):
                     shape = shapely.from_wkb(shapes.create_linestring(one))
                 else:
                     continue
-            except (RuntimeError, ValueError) as error:  # a way whose nodes the extract left out
+            except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:  # a way whose nodes the extract left out
                 yield f"{path.name}: {one.type_str()}{one.id}: {error}"
                 continue
             if (found := drawn(tags, shape)) is not None:
                 yield found
-    except (RuntimeError, osmium.InvalidLocationError) as error:
+    except RuntimeError as error:
         raise NotAMap("file", str(path), why=str(error)) from None
