@@ -124,7 +124,7 @@ def tile_server() -> Iterator[Tiles]:
     tiles = Tiles()
 
     class Giver(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             tiles.asked.append(self.path)
             status, body = tiles.answer(self.path)
             self.send_response(status)

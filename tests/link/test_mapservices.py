@@ -20,8 +20,8 @@ from zhongshu.core.basemap import Tile, over
 from zhongshu.core.place import Datum, Point, from_wgs84
 from zhongshu.core.values import Name
 from zhongshu.link import mapservices
-from zhongshu.link.mapservices import Asked, NoTile, Service
 from zhongshu.link.maps import Maps
+from zhongshu.link.mapservices import Asked, NoTile, Service
 
 INSIDE = frozenset({"127.0.0.1"})
 HERE = Tile(14, 13363, 6506)

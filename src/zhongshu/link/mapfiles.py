@@ -244,7 +244,11 @@ def _of_osm(path: Path) -> Iterator[Drawn | str]:
                     shape = shapely.from_wkb(shapes.create_linestring(one))
                 else:
                     continue
-            except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:  # a way whose nodes the extract left out
+            except (
+                RuntimeError,
+                ValueError,
+                osmium.InvalidLocationError,
+            ) as error:  # a way whose nodes the extract left out
                 yield f"{path.name}: {one.type_str()}{one.id}: {error}"
                 continue
             if (found := drawn(tags, shape)) is not None:
