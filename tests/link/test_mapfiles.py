@@ -135,7 +135,7 @@ def test_geojson_is_read_and_a_bad_feature_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"features": 3}'])
 def test_what_is_no_geojson_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "roads.geojson").write_text(text)
-    with pytest.raises(Refused, match="roads.geojson"):
+    with pytest.raises(Refused, match="roads"):
         list(mapfiles.things(tmp_path / "roads.geojson"))
 
 
