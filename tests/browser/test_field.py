@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import psycopg
@@ -27,8 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.chromium import CHROMIUM, PATIENCE_MS
 from tests.browser.wire import Wire
-from zhongshu.core.access import Duty
-from zhongshu.flow import setup, signin
+from zhongshu.flow import connectors, people, setup, signin
 from zhongshu.flow.verify import ledger
 from zhongshu.store.db import Database
 
@@ -88,7 +88,8 @@ def hub(server: str, template: str) -> Iterator[Hub]:
         # A moment of the past, for the hub that is served has the real clock.
         began = tx.execute("select '2020-01-01'::timestamptz").fetchone()
         assert began is not None
-        setup.add_machine(tx, "other", Duty.MACHINE, signin.token_hash(b"zs_of_the_field_test"), at=began[0])  # fmt: skip
+        hand = people.Hand(account=None, at=began[0], zone=ZoneInfo("Asia/Shanghai"))
+        connectors.make(tx, hand, login="other", name="", key="zs_of_the_field_test")
         tx.execute("update accounts set password_hash = %s", (signin.hashed_password(PASSWORD),))
         tx.execute("insert into accounts (login, name, password_hash) select 'wei', 'Wei', password_hash from accounts where login = 'hana'")  # fmt: skip
         tx.execute("insert into posts (duty, name_zh, area) select 'grid_worker', '网格员', id from areas where code = 'N'")  # fmt: skip

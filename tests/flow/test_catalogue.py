@@ -194,7 +194,7 @@ def test_a_table_is_accounted_for_and_its_refused_rows_are_kept_with_their_reaso
     ]
     brought = catalogue.bring(tx, WHO, list(rows[0]), rows, name="表")
     assert (brought.reading.read, brought.reading.taken, brought.categories) == (2, 1, 1)
-    (fact,) = city_facts.listing(tx, kind="catalogue:imported")
+    (fact,) = city_facts.browse(tx, kind="catalogue:imported")
     assert fact.account == ADMIN.account
     assert [(r["row"], r["why"]) for r in fact.says["refused"]] == [(2, "UnreadableLimit")]
     with pytest.raises(NothingRead):
@@ -210,7 +210,7 @@ def test_a_category_is_written_whole_and_the_change_is_kept_field_by_field(tx: T
     found = catalogue.content(tx, number).by_code("C-01-01")
     assert found is not None
     assert (found.unit_type, [str(c.limit) for c in found.conditions]) == ("水务局", ["7wd"])
-    fact = city_facts.listing(tx, kind="catalogue:edited")[0]
+    fact = city_facts.browse(tx, kind="catalogue:edited")[0]
     assert (fact.says["code"], fact.says["version"]) == ("C-01-01", number)
     assert {"unit_type", "limit"} <= {f["field"] for f in fact.says["fields"]}
     with pytest.raises(EditedSince):
@@ -222,7 +222,7 @@ def test_an_edit_that_changes_nothing_is_not_a_change(tx: Tx) -> None:
     same = catalogue.content(tx, number).by_code("C-01-01")
     assert same is not None
     catalogue.put(tx, WHO, number, same, was="C-01-01")
-    assert city_facts.listing(tx, kind="catalogue:edited") == []
+    assert city_facts.browse(tx, kind="catalogue:edited") == []
 
 
 def test_codes_are_taken_once_and_old_ones_must_be_known(tx: Tx) -> None:
@@ -247,7 +247,7 @@ def test_retired_and_removed_categories_take_no_new_cases(tx: Tx) -> None:
         (answer,) = receive(tx, city, [draft(category=code)], now=NOW, random=RANDOM, key=KEY)
         assert isinstance(answer, UnknownCategory)
     assert all(g.category.code != "C-01-37" for g in city.guesses("路灯不亮"))
-    kinds = [f.says["kind"] for f in city_facts.listing(tx, kind="catalogue:edited")]
+    kinds = [f.says["kind"] for f in city_facts.browse(tx, kind="catalogue:edited")]
     assert kinds == ["removed", "changed"]
 
 
@@ -317,7 +317,7 @@ def test_one_in_force_is_undone_by_putting_the_one_before_in_force_again(tx: Tx)
     assert on(TODAY, tx).catalogue.version == 1
     states = {x.version.number: x.state for x in catalogue.listing(tx, today=TODAY)}
     assert states == {1: VersionState.IN_FORCE, number: VersionState.FORMER}
-    kinds = [f.kind for f in city_facts.listing(tx, kind="catalogue:enacted")]
+    kinds = [f.kind for f in city_facts.browse(tx, kind="catalogue:enacted")]
     assert kinds == ["catalogue:enacted"] * 2
 
 

@@ -501,7 +501,7 @@ def test_a_limit_is_tried_switched_on_and_off_and_each_case_keeps_what_it_got(
     assert old[1] is not None
     assert new[1] < old[1]
     with db.transaction() as tx:
-        told = [(f.kind, f.account, f.says["reason"]) for f in city_facts.listing(tx)]
+        told = [(f.kind, f.account, f.says["reason"]) for f in city_facts.browse(tx)]
     assert told == [
         ("proposal:switched_off", ACCOUNT, "停止"), ("proposal:switched_on", ACCOUNT, "试行"),
     ]  # fmt: skip
@@ -555,7 +555,7 @@ def test_a_day_that_comes_too_late_says_why_and_changes_nothing(tx: Tx) -> None:
     proposals.come(tx, city, at=NOW + timedelta(days=1))
     assert proposals.get(tx, number).state == "draft"
     assert said(loaded(tx)) == before
-    (fact,) = city_facts.listing(tx, kind="proposal:not_switched_on")
+    (fact,) = city_facts.browse(tx, kind="proposal:not_switched_on")
     assert fact.account is None
     assert "C-01-37" in fact.says["faults"][0]["why"]
 

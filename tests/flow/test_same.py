@@ -378,7 +378,7 @@ def test_who_set_a_rule_by_hand_is_kept_with_what_was_and_what_is(tx: Tx, city: 
     same.drop_rule(tx, "C-01", by=ADMIN.account, at=NOW)
     told = [
         (f.kind, f.account, one["key"], (one["was"] or {}).get("metres"), (one["now"] or {}).get("metres"))
-        for f in city_facts.listing(tx, kind="same:")
+        for f in city_facts.browse(tx, kind="same:")
         for one in f.says["changes"]
     ]  # fmt: skip
     assert told == [

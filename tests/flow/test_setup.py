@@ -8,14 +8,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.cast import ADA
 from tests.factories import NOW
+from zhongshu import main
+from zhongshu.cli import app
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.presets import STORM
 from zhongshu.flow import ladder, outbox, people, presets, setup, start, terms
 from zhongshu.flow.city import load
 from zhongshu.link.tables import NoSuchColumn, rows
+from zhongshu.store import accounts, city_facts
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
@@ -126,3 +130,42 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert rows(tmp_path / "x.csv", only="a=1") == [{"a": "1", "b": "2"}]
     with pytest.raises(NoSuchColumn):
         rows(tmp_path / "x.csv", only="c=1")
+
+
+def said(conninfo: str, *arguments: str, typed: str = "") -> tuple[int, str]:
+    """Run a command of `zhongshu` on a database; return its exit status and what it said."""
+    done = CliRunner().invoke(
+        app, list(arguments), input=typed, env={"ZHONGSHU_DATABASE_URL": conninfo}
+    )
+    return done.exit_code, done.stdout + done.stderr
+
+
+def test_who_is_let_in_by_a_command_is_told_like_any_change_of_access(
+    db: Database, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHONGSHU_SITE", "https://hub.example/")
+    password = "correct horse battery"
+    rc, _ = said(conninfo, "account", "li", "李明", "dispatcher", "--area", "N", typed=f"{password}\n{password}\n")  # fmt: skip
+    assert rc == 0
+    rc, key = said(conninfo, "key", "sensors")
+    assert (rc, key[:3]) == (0, "zs_")
+    rc, link = said(conninfo, "rekey", "new", "--name", "新来", "--duty", "admin")
+    assert rc == 0
+    assert link.startswith("https://hub.example/key/"), "as people type it"
+    for refused in (
+        ("rekey", "li", "--name", "李"), ("rekey", "li", "--duty", "admin"), ("rekey", "nobody"),
+        ("rekey", "sensors"), ("key", "li"), ("key", "x2", "--duty", "wizard"),
+    ):  # fmt: skip
+        rc, why = said(conninfo, *refused)
+        assert (rc, "→" in why) == (1, True), refused
+    assert said(conninfo, "rekey", "li")[0] == 0
+    with db.transaction() as tx:
+        found = {a.login: a for a in accounts.everybody(tx, now=main.clock())}
+        told = [f.kind for f in city_facts.browse(tx, access=True)]
+        posts = {p.name_zh: p for p in accounts.posts(tx)}
+    assert (found["li"].password, found["li"].invited_until is not None) == (False, True)
+    assert (found["sensors"].machine, found["sensors"].password) == (True, False)
+    assert posts["李明"].area is not None
+    assert {t for t in told if t != "access:post_made"} == {
+        "access:made", "access:chosen", "access:appointed", "access:rekeyed", "key:made",
+    }  # fmt: skip

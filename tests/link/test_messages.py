@@ -296,5 +296,9 @@ def test_the_operator_s_password_comes_from_a_file_and_the_doctor_tries_it(
         found = main.look_at_mail(Settings.read())
         assert not found.good
         assert found.remedy
+        assert found in main.findings(Settings.read(), None), "the set-up page says it, too"
     monkeypatch.setenv("ZHONGSHU_OUTBOX", str(tmp_path / "outbox"))
     assert set(main.carriers(Settings.read())) == set(Medium)
+    assert main.look_at_mail(Settings.read()).good, (
+        "the wrong password is not tried: nothing is sent"
+    )

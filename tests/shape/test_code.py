@@ -12,9 +12,24 @@ from pathlib import Path
 import pytest
 
 import zhongshu
+from zhongshu.core.catalogue_versions import CatalogueFact
 from zhongshu.core.values import Refused
+from zhongshu.flow.connectors import KeyFact
+from zhongshu.flow.grid import GridFact
+from zhongshu.flow.people import AccessFact
+from zhongshu.flow.terms import WordsFact
+from zhongshu.store import city_facts
 from zhongshu.web.extract import msgids
 from zhongshu.web.look import said
+from zhongshu.web.vocabulary import (
+    ACCESS_FACTS,
+    CATALOGUE_FACTS,
+    CITY_FACTS,
+    GRID_FACTS,
+    KEY_FACTS,
+    SET_UP_FACTS,
+)
+from zhongshu.web.wordbook import WORDS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -45,6 +60,25 @@ def test_every_module_says_what_it_is_for_and_is_not_too_long(path: Path) -> Non
     text = path.read_text(encoding="utf-8")
     assert not text.strip() or ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 560
+
+
+def test_every_change_of_the_city_has_its_words_once_and_a_family_to_filter_by() -> None:
+    kinds = {
+        kind.value
+        for family in (AccessFact, CatalogueFact, GridFact, KeyFact, WordsFact)
+        for kind in family
+    }
+    # Kinds that are written as plain text where they happen.
+    for path in (ROOT / "src/zhongshu/flow").glob("*.py"):
+        kinds |= set(
+            re.findall(r'"((?:city|messages|proposal|same|screen):\w+)"', path.read_text("utf-8"))
+        )
+    assert set(WORDS["city_fact"]) == kinds
+    families = {f"{kind.partition(':')[0]}:" for kind in kinds}
+    assert set(WORDS["fact_family"]) == families
+    assert set(city_facts.OF_ACCESS) <= families
+    parts = (CITY_FACTS, CATALOGUE_FACTS, ACCESS_FACTS, GRID_FACTS, KEY_FACTS, SET_UP_FACTS)
+    assert sum(map(len, parts)) == len(kinds), "each kind stands in one table"
 
 
 def test_every_text_has_its_chinese() -> None:

@@ -81,6 +81,30 @@ def test_the_glossary_has_every_word_in_both_languages() -> None:
         assert _CODE.fullmatch(code), row
 
 
+def test_the_glossary_has_one_kind_of_table_each_under_a_heading_of_its_own() -> None:
+    text = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?m)^\| 中文 .*$", text)) == {"| 中文 | English | Code | Meaning |"}
+    assert len(re.findall(r"(?m)^## ", text)) == len(re.findall(r"(?m)^\| 中文 ", text))
+    words = [(zh, code) for zh, _, code, _ in glossary()]
+    assert [word for word in words if words.count(word) > 1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_documents_say_nothing_twice_and_headings_stand_free(document: Path) -> None:
+    """What two branches both wrote comes out of a merge doubled, or torn."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text(encoding="utf-8"))
+    assert re.findall(r"(?m)^[^\n]+\n#{1,4} [^\n]+", text) == [], "a blank line before a heading"
+    if document.parent.name == "scenarios":  # written by a program, of what happened twice
+        return
+    said = [line for line in text.splitlines() if len(line) > 60 and line.startswith(("| ", "- "))]
+    assert [line for line in said if said.count(line) > 1] == []
+    heads = [re.sub(r"[:：].*", "", line) for line in said if re.match(r"- \*\*[^*]+\*\*", line)]
+    assert [head for head in heads if heads.count(head) > 1 and head.count("**") == 2] == []
+    if document.parent.name == "decisions":
+        cells = re.findall(r"(?m)^\| ([^|-][^|]+) \|", text)
+        assert [cell for cell in cells if cells.count(cell) > 1] == []
+
+
 @pytest.mark.parametrize("one", classes(), ids=lambda c: c.__name__)
 def test_every_class_of_the_core_is_a_word_of_the_glossary(one: type) -> None:
     assert one.__name__ in spelled()
@@ -191,6 +215,16 @@ def test_the_map_places_every_module_and_names_none_that_is_gone() -> None:
         and not ((SOURCE / path).exists() or (ROOT / path).exists() or path.startswith(MADE))
     ]
     assert gone == []
+
+
+def test_whoever_contributes_finds_the_files_named_and_the_names_in_them() -> None:
+    for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines():
+        named = [w for w in _CODE.findall(line) if "/" in w or w.endswith((".md", ".toml"))]
+        files = [ROOT / w for w in named if re.fullmatch(r"[\w./-]+\.\w+", w) and not re.search(r"NAME|NNNN", w)]  # fmt: skip
+        assert [path for path in files if not path.exists()] == [], line
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
+        words = [w for w in _CODE.findall(line) if re.fullmatch(r"[A-Z][A-Z_]+", w) and files]
+        assert [w for w in words if w not in text and not w.startswith("ZHONGSHU_")] == [], line
 
 
 def test_decisions_are_numbered_without_a_gap_and_say_what_they_cost() -> None:

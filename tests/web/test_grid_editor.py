@@ -20,7 +20,9 @@ from tests.flow.test_intake import sent
 from tests.web.hub import signed_in
 from zhongshu.core.place import Datum, Point, from_wgs84
 from zhongshu.flow.city import load
+from zhongshu.flow.gridtrial import as_it_would_be
 from zhongshu.store.db import Database
+from zhongshu.web.api.grid import opened
 from zhongshu.web.hub import Hub
 
 API = {"accept": "application/json"}
@@ -236,9 +238,10 @@ def test_a_day_is_taken_back_and_a_version_in_force_is_undone_by_another(
     admin.post(f"{page}/set", data={"day": "2026-12-01"})
     again = begun(admin)
     edit(admin, again, act="rename", code="N-1", name_zh="别名")
-    clash = admin.post(f"{again}/set", data={"day": "2026-11-30"})
-    assert clash.status_code == 409
-    assert "begins on that day or later" in clash.text
+    for day in ("2026-11-30", "2026-12-01", "2026-12-09"):
+        clash = admin.post(f"{again}/set", data={"day": day})
+        assert clash.status_code == 409, day
+        assert "Another version of N-1 is still to begin" in clash.text
     assert admin.post(f"{page}/withdraw").status_code == 303
     with db.transaction() as tx:
         later = load(tx, on=date(2027, 1, 1))
@@ -266,6 +269,55 @@ def test_an_area_with_areas_below_does_not_end(admin: TestClient) -> None:
     refused = admin.post(f"{page}/set", data={"day": "2026-11-25"})
     assert refused.status_code == 409
     assert "has areas below it" in refused.text
+
+
+def test_an_area_with_areas_below_does_not_go_to_another_area_above(
+    admin: TestClient, db: Database
+) -> None:
+    """The spans of what lies below it would stay behind."""
+    url = "/api/v1/grid/versions"
+    box = {"type": "Polygon", "coordinates": [[[113.0, 34.02], [113.01, 34.02], [113.01, 34.04], [113.0, 34.02]]]}  # fmt: skip
+    below = {"code": "N-1-g", "name": "格", "up": "N-1"}
+    sent = {"title": "x", "code": "code", "name_zh": "name", "parent": "up", "crs": "wgs84"}
+    for kind, says, status in (("grid", below, 200), ("community", {"code": "N-1", "name": "N-1", "up": "S"}, 409)):  # fmt: skip
+        features = [{"type": "Feature", "properties": says, "geometry": box}]
+        body = {**sent, "kind": kind, "features": {"type": "FeatureCollection", "features": features}}  # fmt: skip
+        made = admin.post(url, json=body, headers=API)
+        assert made.status_code == 201, made.text
+        number = made.json()["id"]
+        answer = admin.post(f"{url}/{number}/set", json={"day": "2026-11-24"}, headers=API)
+        assert answer.status_code == status, answer.text
+    assert "has areas below it" in answer.text
+    with db.transaction() as tx:
+        tree = load(tx, at=NOW).tree
+    assert tree.by_code["community", "N-1"].span.holds(tree.by_code["grid", "N-1-g"].span)
+
+
+def test_a_trial_goes_on_once_versions_are_in_force(
+    admin: TestClient, hub: Hub, db: Database
+) -> None:
+    """Areas below and posts are known by versions of areas that hold no longer."""
+    with db.transaction() as tx:
+        sent(tx, load(tx, at=NOW), draft(lon=113.005, lat=34.03))
+    made = admin.post("/workshop/grid/drafts", data={"title": "above", "kind": "district"})
+    above = made.headers["location"]
+    assert edit(admin, above, act="rename", code="N", name_zh="北区") == 303
+    assert admin.post(f"{above}/set", data={"day": "2026-11-24"}).status_code == 303
+    page = begun(admin)
+    assert edit(admin, page, act="rename", code="N-2", name_zh="只是改名") == 303
+    assert edit(admin, page, act="split", code="N-1", line=MIDDLE) == 303
+    with db.transaction() as tx:
+        city = load(tx, at=NOW)
+        version = int(page.rpartition("/")[2])
+        found, there = opened(tx, city, version)
+        then = as_it_would_be(city, there)
+        assert found.state == "draft"
+    assert {a.id for a in city.tree.former} <= set(then.tree.by_id), "what was is still known"
+    for area in then.tree:
+        assert then.tree.chain(area.id)[0].kind == "city"
+    trial = admin.get(f"{page}/trial".replace("/workshop/grid/", "/api/v1/grid/versions/"), headers=API)  # fmt: skip
+    assert trial.status_code == 200, trial.text
+    assert trial.json()["post"] == 0, "nobody's post is lost with its former area"
 
 
 def test_only_who_may_change_the_city_draws(admin: TestClient, db: Database) -> None:

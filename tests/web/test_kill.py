@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx2
 import psycopg
 import pytest
 
 from tests import cast, factories
-from zhongshu.core.access import Duty
-from zhongshu.flow import setup, signin
+from zhongshu.flow import connectors, people
 from zhongshu.flow.verify import ledger
 from zhongshu.link import postmaster
 from zhongshu.link.embedded import Embedded
@@ -51,13 +51,8 @@ def folder() -> Iterator[Path]:
         with connection.transaction():
             factories.build_city(connection)
             cast.hire(connection)
-            setup.add_machine(
-                connection,
-                "killer",
-                Duty.MACHINE,
-                signin.token_hash(TOKEN.encode()),
-                at=factories.NOW,
-            )
+            hand = people.Hand(account=None, at=factories.NOW, zone=ZoneInfo("Asia/Shanghai"))
+            connectors.make(connection, hand, login="killer", name="", key=TOKEN)
             connection.execute("update tenures set held_from = '2020-01-01'")
     yield made
     postmaster.end_all(made / "database")

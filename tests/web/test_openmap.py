@@ -149,6 +149,27 @@ def test_who_asks_too_often_is_asked_to_wait(client: TestClient) -> None:
     assert answers[0] == 200
 
 
+@pytest.mark.parametrize("proxied", [True, False])
+def test_the_pace_is_of_the_address_a_proxy_names_and_of_nothing_anybody_invents(
+    db: Database, *, proxied: bool
+) -> None:
+    hub = hub_on(db)
+    hub.https = proxied
+
+    def asked(forwarded: str) -> int:
+        return client.get(
+            "/api/v1/open/matters", headers={"x-forwarded-for": forwarded}
+        ).status_code
+
+    with TestClient(app_on(hub), headers=HTML) as client:
+        client.get("/map")
+        client.app.state.openly.pace._most = 5  # type: ignore[attr-defined]
+        answers = [asked(f"203.0.113.{n}, 198.51.100.7") for n in range(8)]
+        assert answers[-1] == 429, "what stands before the proxy's own word changes nothing"
+        other = asked("203.0.113.1, 198.51.100.8")
+    assert other == (200 if proxied else 429), "each its own pace, where the proxy says who asks"
+
+
 def test_many_who_ask_at_once_cost_the_database_one_count(db: Database, client: TestClient) -> None:
     sent(db, 3)
     assert told(client)[0]["count"] == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,7 +14,7 @@ from tests.cast import ADMIN, DING, HANA
 from tests.factories import NOW, draft
 from tests.flow.test_intake import sent
 from tests.shape.test_routes import Fill, guards, walk
-from tests.web.hub import HTML, app_on, signed_in
+from tests.web.hub import HTML, app_on, key_for, signed_in
 from zhongshu.flow import signin
 from zhongshu.store import accounts, city_facts
 from zhongshu.store.db import LOOKING, Database
@@ -36,7 +36,7 @@ def admin(client: TestClient, db: Database) -> TestClient:
 
 def kinds(db: Database) -> list[str]:
     with db.transaction() as tx:
-        return [fact.kind for fact in city_facts.browse(tx, kind="access:")]
+        return [fact.kind for fact in city_facts.browse(tx, kind="access:", access=True)]
 
 
 def post_of(db: Database, duty: str) -> int:
@@ -89,7 +89,7 @@ def test_a_blocked_account_is_out_at_once_and_can_be_let_in_again(
     assert "Ding" in admin.get("/workshop/accounts?state=blocked").text
     assert "vacant" in admin.get("/workshop/posts?which=vacant").text
     with db.transaction() as tx:
-        blocked = city_facts.browse(tx, kind="access:blocked")[0]
+        blocked = city_facts.browse(tx, kind="access:blocked", access=True)[0]
     assert admin.post(f"/workshop/history/{blocked.id}/undo").status_code == 303
     assert "Ding" not in admin.get("/workshop/accounts?state=blocked").text
     assert kinds(db) == ["access:unblocked", "access:blocked"]
@@ -116,7 +116,7 @@ def test_a_tenure_ends_on_a_day_and_undoing_lets_it_go_on(admin: TestClient, db:
     assert again.status_code == 409
     assert "holds this post in that time already" in again.text
     with db.transaction() as tx:
-        fact = city_facts.browse(tx, kind="access:relieved")[0]
+        fact = city_facts.browse(tx, kind="access:relieved", access=True)[0]
         ends = [t.held_until for t in accounts.tenures(tx) if t.post == post]
     assert [f"{end:%Y-%m-%d}" for end in ends if end] == ["2026-11-30"], "midnight in Shanghai"
     assert admin.post(f"/workshop/history/{fact.id}/undo").status_code == 303
@@ -265,5 +265,149 @@ def test_changes_are_listed_filtered_and_exported(admin: TestClient, db: Databas
     assert len(rows) == 2
     assert "Admin" in rows[1]
     assert "No such change" in admin.get("/workshop/history?until=2026-11-01").text
-    assert "Account blocked" not in admin.get("/workshop/rules/history").text, "not for everybody"
+    led = admin.get("/workshop/rules/history?kind=access:")
+    assert (led.status_code, led.headers["location"]) == (303, "/workshop/history?kind=access:")
     assert admin.get("/workshop/history?since=nonsense").status_code == 422
+
+
+@pytest.mark.parametrize("login", ["viv", "ding"])
+def test_who_has_access_and_by_which_keys_is_told_to_nobody_else(
+    admin: TestClient, db: Database, hub: Hub, login: str
+) -> None:
+    admin.post("/workshop/connectors", data={"login": "sensors", "name": "传感平台"})
+    admin.post(f"/workshop/accounts/{DING.account}/rename", data={"name": "Ding Er"})
+    admin.post("/workshop/words", data={"about": "level:grid", "zh": "片区", "en": "Patch"})
+    with db.transaction() as tx:
+        viewer = accounts.add(tx, login="viv", name="Viv", password_hash=None)
+        post = accounts.add_post(tx, duty="viewer", name_zh="观察")
+        accounts.appoint(tx, viewer, post, at=NOW - timedelta(days=1))
+        (renamed,) = city_facts.browse(tx, kind="access:renamed", access=True)
+        (key,) = city_facts.browse(tx, kind="key:", access=True)
+    as_machine = {"accept": "application/json", **key_for(db, login)}
+    with TestClient(app_on(hub), follow_redirects=False) as machine:
+        for kind in ("", "access:", "access:renamed", "a", "%", "_ccess:", "key:", "k", "key:made"):
+            found = machine.get("/api/v1/city-facts", params={"kind": kind}, headers=as_machine)
+            assert found.status_code == 200, kind
+            kinds_seen = {f["kind"] for f in found.json()["facts"]}
+            assert kinds_seen == ({"words:changed"} if kind == "" else set()), kind
+        for fact in (renamed, key):
+            answer = machine.post(f"/api/v1/city-facts/{fact.id}/undo", headers=as_machine)
+            assert answer.status_code == 403
+        page = machine.get("/workshop/history?lang=en", headers={**HTML, **key_for(db, login)})
+    assert page.status_code == 200
+    assert "Word changed" in page.text
+    assert "/undo" not in page.text
+    assert "history.csv" not in page.text
+    for hidden in ("Key made", "Account renamed", "Access: all", "Keys: all"):
+        assert hidden not in page.text
+    assert "Access: all" in admin.get("/workshop/history").text
+    seen = admin.get("/api/v1/city-facts", headers={"accept": "application/json"}).json()["facts"]
+    assert {f["kind"] for f in seen} == {"words:changed", "access:renamed", "key:made"}
+
+
+def test_the_interface_undoes_what_the_page_undoes(admin: TestClient, db: Database) -> None:
+    admin.post(f"/workshop/accounts/{DING.account}/block")
+    with db.transaction() as tx:
+        (fact,) = city_facts.browse(tx, kind="access:blocked", access=True)
+    url, api = f"/api/v1/city-facts/{fact.id}/undo", {"accept": "application/json"}
+    assert admin.post(url, headers=api).json() == {"undone": fact.id}
+    assert kinds(db) == ["access:unblocked", "access:blocked"]
+    assert admin.post("/api/v1/city-facts/999999/undo", headers=api).status_code == 404
+
+
+# ── several tenures, other systems, commands ─────────────────────────────────────────
+
+
+def days_of(db: Database, post: int) -> list[tuple[str, str]]:
+    with db.transaction() as tx:
+        return sorted(
+            (f"{t.held_from:%m-%d}", f"{t.held_until:%m-%d}" if t.held_until else "")
+            for t in accounts.tenures(tx)
+            if t.post == post and not t.over(NOW)
+        )
+
+
+def test_one_of_several_tenures_is_ended_and_undone_and_the_others_stay(
+    admin: TestClient, db: Database
+) -> None:
+    post, at = post_of(db, "handler"), f"/workshop/posts/{post_of(db, 'handler')}"
+    sent = {"account": str(HANA.account)}
+    assert admin.post(f"{at}/relieve", data={**sent, "on": "2026-12-01"}).status_code == 303
+    assert admin.post(f"{at}/appoint", data={**sent, "since": "2027-01-01"}).status_code == 303
+    before = days_of(db, post)
+    (now_held, later) = before
+    assert now_held[1] == "11-30", "midnight in Shanghai"
+    assert later == ("12-31", "")
+
+    def undo(kind: str) -> int:
+        with db.transaction() as tx:
+            fact = city_facts.browse(tx, kind=kind, access=True)[0]
+        return admin.post(f"/workshop/history/{fact.id}/undo").status_code
+
+    assert undo("access:appointed") == 303
+    assert days_of(db, post) == [now_held], "the tenure that runs is not touched"
+    assert undo("access:relieved") == 303, "the later one is again"
+    assert days_of(db, post) == before
+    with db.transaction() as tx:
+        fact = city_facts.browse(tx, kind="access:appointed", access=True)[0]
+    assert fact.says["held_from"] == "2026-12-31T16:00:00+00:00", (
+        "the fact says the days that stand"
+    )
+    with db.transaction() as tx:
+        held = max(t.held_from for t in accounts.tenures(tx) if t.post == post)
+    page = admin.get(at).text
+    assert f'name="held_from" value="{held.isoformat()}"' in page
+    assert f'name="held_from" value="{held.isoformat()}"' in admin.get(f"/workshop/accounts/{HANA.account}").text  # fmt: skip
+    chosen = {**sent, "on": "2026-11-24", "held_from": held.isoformat()}
+    assert admin.post(f"{at}/relieve", data={**chosen, "held_from": "x"}).status_code == 422
+    assert admin.post(f"{at}/relieve", data=chosen).status_code == 303
+    assert days_of(db, post) == [now_held], "the one that was pointed at"
+
+
+def test_what_was_relieved_at_once_goes_on_from_now_and_the_fact_says_so(
+    admin: TestClient, db: Database, hub: Hub
+) -> None:
+    post = post_of(db, "handler")
+    at = f"/workshop/posts/{post}"
+    sent = {"account": str(HANA.account), "on": "2026-11-24"}
+    assert admin.post(f"{at}/relieve", data=sent).status_code == 303
+    hub.clock = lambda: NOW + timedelta(minutes=5)
+    with db.transaction() as tx:
+        fact = city_facts.browse(tx, kind="access:relieved", access=True)[0]
+    assert admin.post(f"/workshop/history/{fact.id}/undo").status_code == 303
+    with db.transaction() as tx:
+        told = city_facts.browse(tx, kind="access:appointed", access=True)[0]
+    assert datetime.fromisoformat(told.says["held_from"]) == NOW + timedelta(minutes=5)
+    assert admin.post(f"/workshop/history/{told.id}/undo").status_code == 303
+    assert [t for t in days_of(db, post) if t[1] == ""] == []
+
+
+def test_another_system_is_never_given_a_password(admin: TestClient, db: Database) -> None:
+    admin.post("/workshop/connectors", data={"login": "sensors", "name": "传感平台"})
+    with db.transaction() as tx:
+        found = accounts.by_login(tx, "sensors")
+    assert found is not None
+    refused = admin.post(f"/workshop/accounts/{found.id}/rekey")
+    assert refused.status_code == 409
+    assert "has keys, and never a password" in refused.text
+    assert kinds(db) == []
+
+
+def test_a_post_is_vacant_on_the_wall_and_at_a_case_as_it_is_in_the_workshop(
+    admin: TestClient, db: Database
+) -> None:
+    def held() -> int:
+        with db.transaction() as tx:
+            row = tx.execute("select unit from posts where id = %s", (post,)).fetchone()
+            assert row is not None
+            (found,) = [p for p in accounts.posts_on(tx, [], row[0], now=NOW) if p.id == post]
+            return found.held
+
+    post = post_of(db, "handler")
+    before = held()
+    assert before >= 1
+    at, sent = f"/workshop/posts/{post}", {"account": str(DING.account)}
+    assert admin.post(f"{at}/appoint", data={**sent, "since": "2026-12-01"}).status_code == 303
+    assert held() == before, "who will hold it does not hold it now"
+    admin.post(f"/workshop/accounts/{HANA.account}/block")
+    assert held() == before - 1, "who may not sign in does not hold it"

@@ -93,6 +93,25 @@ def test_the_whole_way_in_both_languages(
     assert at(client.get(f"{root}/report/check")) == f"{root}/report"
 
 
+def test_an_address_is_taken_back_by_whoever_gave_it(client: TestClient) -> None:
+    client.post("/report/what", data={"group": "light"})
+    client.post("/report/where", data={"address": "北门街3号", "lon": "113.01", "lat": "34.03"})
+    client.post("/report/words", data={"text": "路灯不亮"})
+    # A press on the plan, or “go on”, carries no such field and changes no words …
+    assert at(client.post("/report/where", data={"area": "N-1", "spot.x": "90", "spot.y": "90"})) == "/report/contact"  # fmt: skip
+    checked = client.post("/report/contact", data={"do": "skip"})
+    assert "北门街3号" in checked.text
+    # … the field emptied takes them back; the place that was pressed stays.
+    assert at(client.post("/report/where", data={"address": ""})) == "/report/check"
+    checked = client.get("/report/check")
+    assert "北门街3号" not in checked.text
+    client.post("/report/where", data={"address": "北门街3号"})
+    where = client.post("/report/where", data={"do": "forget"})
+    assert at(where) == "/report/where"
+    assert "北门街3号" not in where.text, "another place has other words"
+    assert client.post("/report/where", data={"address": ""}).status_code == 422
+
+
 def test_nothing_said_stands_in_an_address_or_readable_in_the_browser(client: TestClient) -> None:
     client.post("/report/what", data={"group": "light"})
     seen = [client.post("/report/where", data={"address": "湖滨路8号"})]

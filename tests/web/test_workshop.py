@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from starlette.testclient import TestClient
 
 from tests.cast import DING
 from tests.web.hub import app_on, key_for, signed_in
+from zhongshu.store import city as city_store
 from zhongshu.store.db import Database
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages.workshop import SECTIONS
+from zhongshu.web.tally import Tally
 
 API = {"accept": "application/json"}
 
@@ -72,6 +75,46 @@ def test_a_key_is_shown_once_counted_replaced_and_called_back(
     assert admin.post(f"/workshop/connectors/{key['key']}/again").status_code == 409, "dead is dead"
     history = admin.get("/workshop/history?kind=key:").text
     assert all(text in history for text in ("Key made", "Key replaced", "Key called back"))
+
+
+def test_looking_at_the_keys_writes_nothing_and_a_replay_says_how_far_it_came(
+    admin: TestClient, db: Database, hub: Hub
+) -> None:
+    admin.post("/workshop/connectors", data={"login": "sensors", "name": "传感平台"})
+    with db.transaction() as tx:
+        row = tx.execute("select key_hash from api_keys").fetchone()
+        assert row is not None
+        said = {"order": "pause", "at": {"replay:boston": ["2026-11-02T03:04:05+00:00", True, "x"]}}
+        city_store.set_setting(tx, "replay", said)
+    tally: Tally = admin.app.state.tally  # type: ignore[attr-defined]
+    tally.count(row[0], refused=False, conflict=False)
+    page = admin.get("/workshop/connectors").text
+    assert one_key(admin)["requests"] == 0, "it is not the looking that writes"
+    assert "stand still" in page
+    assert "boston" in page
+    assert "played up to 2026-11-02 11:04" in page, "as it is in Shanghai"
+    tally.write()
+    assert one_key(admin)["requests"] == 1
+
+
+def test_counts_that_could_not_be_written_are_written_the_next_time(
+    admin: TestClient, db: Database, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.post("/workshop/connectors", data={"login": "sensors", "name": "传感平台"})
+    with db.transaction() as tx:
+        row = tx.execute("select key_hash from api_keys").fetchone()
+    assert row is not None
+    tally = Tally(hub)
+    tally.count(row[0], refused=True, conflict=False)
+    with monkeypatch.context() as broken:
+        broken.setattr("zhongshu.store.connectors.forget", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tally.write()
+    tally.count(row[0], refused=False, conflict=True)
+    tally.write()
+    tally.write()
+    key = one_key(admin)
+    assert (key["requests"], key["refused"], key["conflicts"]) == (2, 1, 1)
 
 
 def one_key(admin: TestClient) -> dict[str, object]:

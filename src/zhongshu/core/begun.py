@@ -21,7 +21,7 @@ from zhongshu.core.catalogue import danger_in
 from zhongshu.core.privacy import NONCE_BYTES, opened_bytes, sealed_bytes
 from zhongshu.core.values import Refused
 
-#: So long a report may lie between two of its steps.
+#: So long after its first step a report can be gone on with.
 FOR = timedelta(hours=1)
 #: A browser keeps 4,096 bytes of a cookie, with its name and what it is told about it.
 MOST_LETTERS = 3_800

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zhongshu.core.cases.lifecycle import Stage
+from zhongshu.core.place import METRES_PER_DEGREE
 from zhongshu.core.values import AreaId
 
 SIDE_M = 150.0
@@ -20,7 +21,6 @@ FEWEST = 3
 #: Layers of the catalogue that speak of people's homes, and what has no class yet: never drawn
 #: in a square.
 PRIVATE_LAYERS = frozenset({"S", "-"})
-_DEGREE_M = 111_320.0
 
 
 class PublicState(StrEnum):
@@ -49,7 +49,7 @@ class Raster:
     @classmethod
     def over(cls, south: float, north: float) -> Raster:
         """Return the raster for a city between two latitudes."""
-        up = SIDE_M / _DEGREE_M
+        up = SIDE_M / METRES_PER_DEGREE
         narrowest = math.cos(math.radians(min(max(abs(south), abs(north)), 85.0)))
         return cls(up, up / narrowest)
 

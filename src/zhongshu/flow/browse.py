@@ -23,7 +23,6 @@ from zhongshu.flow import acts, same, things
 from zhongshu.flow.candidates import Ranking, ranking
 from zhongshu.flow.city import City
 from zhongshu.store import accounts, cases, facts, procedures, reports, tasks, vault
-from zhongshu.store import city as city_store
 from zhongshu.store.db import Tx
 
 
@@ -46,7 +45,7 @@ class Sheet:
     tasks: Sequence[tasks.Task]
     photos: Sequence[vault.PhotoRow]
     contacts: Sequence[vault.Kept]
-    posts: Sequence[city_store.Post]
+    posts: Sequence[accounts.PostHeld]
     acts: tuple[Act, ...]
     pick: Pick | None
     similar: Sequence[same.Similar]
@@ -199,7 +198,7 @@ def sheet(tx: Tx, city: City, actor: Actor, number: str, *, now: datetime) -> Sh
         tasks=tasks.of_case(tx, found.id),
         photos=vault.photos_of(tx, found.id),
         contacts=vault.of_reports(tx, [v.id for v in voices]) if may_see_contacts else (),
-        posts=city_store.posts_on(tx, city.tree.versions(chain), found.unit),
+        posts=accounts.posts_on(tx, city.tree.versions(chain), found.unit, now=now),
         merged=cases.merged_into(tx, found.id),
         acts=may,
         pick=city.pick(found, at=now, asset=asset),

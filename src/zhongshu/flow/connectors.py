@@ -29,10 +29,10 @@ class KeyFact(StrEnum):
     AGAIN = "key:again"
 
 
-def make(tx: Tx, hand: Hand, *, login: str, name: str, key: str) -> None:
+def make(tx: Tx, hand: Hand, *, login: str, name: str, key: str, duty: Duty = Duty.MACHINE) -> None:
     """Make an account for another system, with a post over the whole city and a key."""
     account = people.machine(tx, login=login, name=name)
-    post = accounts.add_post(tx, duty=Duty.MACHINE, name_zh=name or login)
+    post = accounts.add_post(tx, duty=duty, name_zh=name or login)
     accounts.add_tenure(tx, Tenure(post=post, account=account, held_from=hand.at, held_until=None))
     accounts.add_key(tx, account, token_hash(key.encode()), name=login)
     _told(tx, KeyFact.MADE, hand, account)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from zhongshu.core.access import NotFound
 from zhongshu.core.grid import (
     LINE,
     Area,
+    Columns,
     Cover,
     Draft,
     Level,
@@ -26,11 +27,11 @@ from zhongshu.core.grid import (
     Tree,
     allot,
     cover,
-    editing,
+    read_features,
+    samples,
     square_metres,
     with_parents,
 )
-from zhongshu.core.place import Point
 from zhongshu.core.values import AreaId, Name, Refused
 from zhongshu.flow.city import City
 from zhongshu.flow.people import Hand
@@ -68,11 +69,6 @@ class NothingChanged(Refused):
     remedy = "Draw something, or drop the draft."
 
 
-class CodeTaken(Refused):
-    message = "The code “%(value)s” is there already, or is empty."
-    remedy = "Give each new area a code of its own."
-
-
 class NoParentHere(Refused):
     message = "“%(value)s” lies in no area of the level above."
     remedy = "Draw it inside one of them, or add the area above first."
@@ -80,14 +76,20 @@ class NoParentHere(Refused):
 
 class HasChildren(Refused):
     status: ClassVar[int] = 409
-    message = "“%(value)s” has areas below it: it cannot end before they do."
-    remedy = "Bring a version of the level below into force first."
+    message = "“%(value)s” has areas below it: it can neither end nor go to another area above."
+    remedy = "Bring a version of the level below into force first, in which they end."
 
 
-class DayTaken(Refused):
+class StillToBegin(Refused):
     status: ClassVar[int] = 409
-    message = "Another version of %(value)s begins on that day or later."
-    remedy = "Choose a later day, or withdraw that version first."
+    message = "Another version of %(value)s is still to begin."
+    remedy = "Withdraw that version first, or wait until it is in force."
+
+
+class BegunToday(Refused):
+    status: ClassVar[int] = 409
+    message = "A version of %(value)s begins today already."
+    remedy = "Choose a later day."
 
 
 class PastDay(Refused):
@@ -209,10 +211,10 @@ def bring(
     placed = with_parents(reading, above) if above else reading
     now = {area.code: _as_draft(city.tree, area) for area in city.tree.of_kind(kind)}
     named_too = [_named_as_now(now.get(d.code), d) for d in placed.drafts]
-    made = [_change_of(d) for d in named_too if _differs(now.get(d.code), d)]
+    made = [change_of(d) for d in named_too if _differs(now.get(d.code), d)]
     named = {d.code for d in reading.drafts}
     if whole:
-        made += [_gone(d) for code, d in now.items() if code not in named]
+        made += [gone_of(d) for code, d in now.items() if code not in named]
     told = {
         **account,
         "read": len(reading.drafts) + len(reading.rejects), "taken": len(placed.drafts),
@@ -226,6 +228,23 @@ def bring(
         store.put(tx, number, made)
     _told(tx, GridFact.BROUGHT, hand, number, title=_title(title, kind), areas=len(made))
     return number
+
+
+def brought(
+    tx: Tx, city: City, hand: Hand, features: Mapping[str, Any], *, title: str, kind: str, crs: str,
+    columns: Columns, whole: bool,
+) -> int:  # fmt: skip
+    """Make a draft of features, and keep ten sample places before and after conversion."""
+    reading = read_features(features, kind=kind, columns=columns, crs=crs or None)
+    sampled = samples(features, crs or "wgs84", label=columns.code)
+    account = {
+        "crs": crs,
+        "samples": [
+            {"label": s.label, "x": s.x, "y": s.y, "lon": s.lon, "lat": s.lat, "metres": s.metres}
+            for s in sampled
+        ],
+    }
+    return bring(tx, city, hand, reading, title=title, kind=kind, whole=whole, account=account)
 
 
 def _title(title: str, kind: str) -> str:
@@ -250,126 +269,15 @@ def _differs(was: Draft | None, shall: Draft) -> bool:
     return apart
 
 
-def _change_of(draft: Draft) -> Change:
+def change_of(draft: Draft) -> Change:
     return Change(
         code=draft.code, name=draft.name, parent=draft.parent_code, shape=draft.shape,
         households=draft.households,
     )  # fmt: skip
 
 
-def _gone(draft: Draft) -> Change:
+def gone_of(draft: Draft) -> Change:
     return Change(code=draft.code, name=draft.name, parent=draft.parent_code, shape=None, gone=True)
-
-
-def _reshaped(there: Layer, shapes: Mapping[str, BaseGeometry]) -> list[Change]:
-    return [_change_of(replace(there.shall[code], shape=shape)) for code, shape in shapes.items()]
-
-
-def _shape(there: Layer, code: str) -> BaseGeometry:
-    draft = there.shall.get(code)
-    if draft is None or draft.shape is None:
-        raise NotFound("area", code)
-    return draft.shape
-
-
-def split(
-    tx: Tx, there: Layer, version: int, code: str, line: Sequence[Point], codes: Sequence[str]
-) -> list[str]:
-    """Split an area by a line. The largest part keeps code, span and what is filed there; the
-    others get the codes given, or the next free ones. Return the new codes.
-    """
-    parts = editing.split(code, _shape(there, code), line)
-    was = there.shall[code]
-    new = [c.strip() for c in codes if c.strip()]
-    free = (f"{code}-{n}" for n in range(2, 10_000) if f"{code}-{n}" not in there.shall and f"{code}-{n}" not in there.now)  # fmt: skip
-    new += [next(free) for _ in range(len(parts) - 1 - len(new))]
-    new = new[: len(parts) - 1]
-    _free(there, new)
-    made = [_change_of(replace(was, shape=parts[0], households=None))]
-    for n, (part, called) in enumerate(zip(parts[1:], new, strict=True), start=2):
-        name = Name(f"{was.name.zh}{n}" if was.name.zh else "", f"{was.name.en} {n}" if was.name.en else "")  # fmt: skip
-        made.append(_change_of(replace(was, code=called, name=name, shape=part, households=None)))
-    store.put(tx, version, made)
-    return new
-
-
-def _free(there: Layer, codes: Sequence[str]) -> None:
-    for code in codes:
-        if not code or len(code) > 40 or code in there.shall or code in there.now or codes.count(code) > 1:  # fmt: skip
-            raise CodeTaken("code", code)
-
-
-def merge(tx: Tx, there: Layer, version: int, codes: Sequence[str]) -> str:
-    """Join neighbours into the first of them; the others end."""
-    into, *others = dict.fromkeys(codes)
-    shape = editing.merged(codes, [_shape(there, code) for code in (into, *others)])
-    made = [_change_of(replace(there.shall[into], shape=shape))]
-    store.put(tx, version, made)
-    _end(tx, there, version, others)
-    return into
-
-
-def move(
-    tx: Tx, there: Layer, version: int, at: Point, to: Point, *, snap_m: float = 0.0
-) -> dict[str, BaseGeometry]:
-    """Move a corner, with all areas that share it; return the polygons that changed."""
-    shapes = there.shapes()
-    if snap_m:
-        others = {c: s for c, s in shapes.items() if s.boundary.distance(shapely.Point(at.lon, at.lat)) > editing.SAME}  # fmt: skip
-        to = editing.snapped(others, to, metres=snap_m)
-    changed = editing.moved(shapes, at, to)
-    store.put(tx, version, _reshaped(there, changed))
-    return changed
-
-
-def remove_corner(tx: Tx, there: Layer, version: int, at: Point) -> dict[str, BaseGeometry]:
-    """Take a corner away from all areas that share it; return the polygons that changed."""
-    changed = editing.removed(there.shapes(), at)
-    store.put(tx, version, _reshaped(there, changed))
-    return changed
-
-
-def draw(
-    tx: Tx, there: Layer, version: int, *, code: str, name: Name, outline: Sequence[Point]
-) -> None:
-    """Add an area by its corners: it leaves its neighbours what they have, and goes below the
-    area it lies in most.
-    """
-    _free(there, [code])
-    shape = editing.drawn(there.shapes(), outline)
-    draft = Draft(code=code, kind=there.level.kind, name=name, parent_code=None, shape=shape)
-    above = [Draft(code=a.code, kind=a.kind, name=a.name, parent_code=None, shape=a.shape) for a in there.above.values()]  # fmt: skip
-    placed = with_parents(Reading(drafts=(draft,)), above) if above else Reading(drafts=(draft,))
-    if not placed.drafts:
-        raise NoParentHere("outline", code)
-    store.put(tx, version, [_change_of(placed.drafts[0])])
-
-
-def end(tx: Tx, there: Layer, version: int, code: str) -> None:
-    """Let an area end with this version."""
-    if code not in there.shall:
-        raise NotFound("area", code)
-    _end(tx, there, version, [code])
-
-
-def _end(tx: Tx, there: Layer, version: int, codes: Sequence[str]) -> None:
-    known = [code for code in codes if code in there.now]
-    if known:
-        store.put(tx, version, [_gone(there.shall[code]) for code in known])
-    if len(known) < len(codes):
-        store.take_out(tx, version, [code for code in codes if code not in there.now])
-
-
-def rename(tx: Tx, there: Layer, version: int, code: str, name: Name) -> None:
-    """Give an area another name with this version."""
-    if code not in there.shall:
-        raise NotFound("area", code)
-    store.put(tx, version, [_change_of(replace(there.shall[code], name=name))])
-
-
-def restore(tx: Tx, version: int, code: str) -> None:
-    """Take a change back: the version says nothing of this area any more."""
-    store.take_out(tx, version, [code])
 
 
 # ── looking at a draft ───────────────────────────────────────────────────────────────
@@ -419,9 +327,12 @@ def enact(tx: Tx, city: City, hand: Hand, version: int, day: date, *, seen: int 
     if day < hand.today:
         raise PastDay("day", day.isoformat())
     store.lock_areas(tx)
-    taken = store.begun_on(tx, found.kind, codes, day)
-    if taken:
-        raise DayTaken("day", ", ".join(taken[:5]))
+    # One version waits at most: two would both have been made of the level as it stands today.
+    begun = store.begun_from(tx, found.kind, codes, day=min(day, hand.today + timedelta(days=1)))
+    if waiting := [code for code, since in begun.items() if since > hand.today]:
+        raise StillToBegin("day", ", ".join(waiting[:5]))
+    if begun:
+        raise BegunToday("day", ", ".join([*begun][:5]))
     _childless(city, there)
     made = _areas(tx, city, there, day)
     ended = [there.now[code].id for code in codes if code in there.now]
@@ -434,8 +345,11 @@ def enact(tx: Tx, city: City, hand: Hand, version: int, day: date, *, seen: int 
 
 
 def _childless(city: City, there: Layer) -> None:
+    """Refuse to end or to move below another area what has areas below it: their spans lie in its."""
     for code, c in there.changes.items():
-        if c.gone and code in there.now and city.tree.children(there.now[code].id):
+        was = there.now.get(code)
+        leaves = was is not None and (c.gone or c.parent != _as_draft(city.tree, was).parent_code)
+        if was is not None and leaves and city.tree.children(was.id):
             raise HasChildren("area", code)
 
 
@@ -500,9 +414,9 @@ def back(tx: Tx, city: City, hand: Hand, version: int) -> int:
     for code in sorted(there.changes):
         was = before.get(code)
         if was is not None:
-            made.append(_change_of(_as_draft(city.tree, was)))
+            made.append(change_of(_as_draft(city.tree, was)))
         elif code in there.now:
-            made.append(_gone(there.shall[code]))
+            made.append(gone_of(there.shall[code]))
     number = store.make(tx, title=found.title, kind=found.kind, at=hand.at, by=hand.account, account={"back": version})  # fmt: skip
     if made:
         store.put(tx, number, made)

@@ -12,13 +12,14 @@ import numpy as np
 import shapely
 
 from zhongshu.core.access import EVERYTHING
+from zhongshu.core.assets import Asset
 from zhongshu.core.cases import Case, Filter, Order
 from zhongshu.core.grid import Area, Locator, Tree
 from zhongshu.core.place import Point
 from zhongshu.core.values import AreaId, Span, UnitId
-from zhongshu.flow import things
 from zhongshu.flow.city import City
 from zhongshu.flow.grid import Layer
+from zhongshu.flow.things import Things
 from zhongshu.store import accounts, cases
 from zhongshu.store.accounts import Post
 from zhongshu.store.db import Tx
@@ -83,7 +84,8 @@ def tried(tx: Tx, city: City, there: Layer, *, now: datetime) -> Trial:
     near = _near(placed, touched)
     posts = [p for p in accounts.posts(tx) if p.area is not None and p.ended_at is None]
     held = [(side, _by_area(side, posts)) for side in (city, then)]
-    turns = [_turn(tx, held, case, now) for case in near]
+    known = Things(tx, near)
+    turns = [_turn(held, case, known(case), now) for case in near]
     return Trial(
         looked_at=len(placed), cut_off=len(found) >= MOST,
         turns=[t for t in turns if t.cell or t.moves_unit or t.moves_post],
@@ -118,16 +120,16 @@ def as_it_would_be(city: City, there: Layer) -> City:
                 span=was.span if was else Span(home.hi - n - 1, home.hi - n),
             )
         )  # fmt: skip
-    areas = [*kept, *made]
-    return replace(city, tree=Tree(areas), locator=Locator(areas, city.levels))
+    areas, ended = [*kept, *made], [there.now[code] for code in there.changes if code in there.now]
+    tree = Tree(areas, former=[*city.tree.former, *ended])
+    return replace(city, tree=tree, locator=Locator(areas, city.levels))
 
 
 _Side = tuple[City, Mapping[AreaId, Sequence[Post]]]
 
 
-def _turn(tx: Tx, held: Sequence[_Side], case: Case, now: datetime) -> Turn:
+def _turn(held: Sequence[_Side], case: Case, asset: Asset | None, now: datetime) -> Turn:
     place = Point(case.lon or 0.0, case.lat or 0.0)
-    asset = things.of(tx, case)
     sides: list[tuple[Area | None, UnitId | None, Sequence[Post]]] = []
     for side, posts in held:
         where = side.where(place) or {"area": None, "area_code": None, "cells": ()}

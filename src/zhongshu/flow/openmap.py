@@ -13,6 +13,7 @@ from zhongshu.core.cases import Filter, Stage
 from zhongshu.core.coarse import FEWEST, OF_STAGE, Heap, PublicState, Raster, Told, coarsened
 from zhongshu.core.grid import Area
 from zhongshu.core.indicators import Measured, Period
+from zhongshu.core.place import METRES_PER_DEGREE
 from zhongshu.core.values import AreaId, Name
 from zhongshu.flow import mirror
 from zhongshu.flow.city import City
@@ -24,7 +25,6 @@ from zhongshu.store.indicators import Scope
 #: An area must be so long (metres) to be named for what lies scattered in it: a cell of a
 #: hundred metres would be finer than a square.
 WIDE_M = 500.0
-_DEGREE_M = 111_320.0
 #: The indicators that are told in public, and over how many whole days.
 PUBLIC = ("closing_in_time", "reopened", "repeat")
 DAYS = 30
@@ -139,4 +139,4 @@ def _wide(area: Area) -> bool:
     if area.shape is None:
         return False
     _, south, _, north = area.shape.bounds
-    return (north - south) * _DEGREE_M >= WIDE_M
+    return (north - south) * METRES_PER_DEGREE >= WIDE_M

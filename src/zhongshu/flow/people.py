@@ -1,7 +1,8 @@
 """People with access: accounts, the posts they hold from a day on, and looking through a post.
 
-Every change leaves a fact that names account and post by their numbers; names stand in one
-place only, so that renaming or removing one leaves no copy behind.
+Every change leaves a fact that names account and post by their numbers; what a person is
+called stands in one place only, so that renaming somebody leaves no copy behind. What a post
+was called before it was changed is kept with the change, so that it can be undone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 from zhongshu.core.access import ALLOWS, Duty, NotFound, Permission
 from zhongshu.core.values import AccountId, PostId, Refused, UnitId
 from zhongshu.flow import signin
+from zhongshu.flow.city import City
 from zhongshu.store import accounts as store
 from zhongshu.store import city_facts
 from zhongshu.store.accounts import Account, Post, Tenure
@@ -101,6 +103,18 @@ class WrongDays(Refused):
 class BadPlace(Refused):
     message = "A post is on an area or in a unit, not both: %(value)s."
     remedy = "Leave one of them empty; both empty means the whole city."
+
+
+class MadeAlready(Refused):
+    status: ClassVar[int] = 409
+    message = "%(field)s is for a new account, and “%(value)s” is there already."
+    remedy = "Leave it out to make a one-time link; change name and posts in the workshop."
+
+
+class NoPasswords(Refused):
+    status: ClassVar[int] = 409
+    message = "“%(value)s” is another system: it has keys, and never a password."
+    remedy = "Replace its key under “Connectors” instead."
 
 
 class OldLink(Refused):
@@ -256,6 +270,8 @@ def machine(tx: Tx, *, login: str, name: str) -> AccountId:
 def rekey(tx: Tx, hand: Hand, account: int, *, token: bytes) -> None:
     """Take an account's password and sessions away, and give a link to choose a new password."""
     found = access(tx, now=hand.at).account(account)
+    if found.machine:
+        raise NoPasswords("account", found.login)
     store.set_password(tx, found.id, None)
     store.close_sessions(tx, found.id)
     _linked(tx, hand, found.id, token)
@@ -308,6 +324,16 @@ def unblock(tx: Tx, hand: Hand, account: int) -> None:
     if found.disabled_at is not None:
         store.disable(tx, found.id, at=None)
         _told(tx, AccessFact.UNBLOCKED, hand, subject=found.id)
+
+
+def placed(city: City, area: str, unit: str) -> dict[str, Any]:
+    """Return the area and the unit of a post by their codes."""
+    on, inside = city.tree.named(area) if area else None, city.unit_codes.get(unit)
+    if area and on is None:
+        raise NotFound("area", area)
+    if unit and inside is None:
+        raise NotFound("unit", unit)
+    return {"area": on.id if on else None, "unit": inside.id if inside else None}
 
 
 # ── posts and tenures ────────────────────────────────────────────────────────────────
@@ -382,8 +408,14 @@ def appoint(
     return tenure
 
 
-def relieve(tx: Tx, hand: Hand, post: int, account: int, *, on: date) -> None:
-    """Let an account hold a post no more from a day on; one that has not begun is taken back."""
+def relieve(
+    tx: Tx, hand: Hand, post: int, account: int, *, on: date, held_from: datetime | None = None
+) -> None:
+    """Let an account hold a post no more from a day on; what has not begun is taken back.
+
+    Where it holds the post more than once, ``held_from`` says which time is meant: otherwise the
+    first that is not over.
+    """
     before = _begin(tx, hand)
     found, who = before.post(post), before.account(account)
     at = hand.begins(on)
@@ -391,17 +423,22 @@ def relieve(tx: Tx, hand: Hand, post: int, account: int, *, on: date) -> None:
         t
         for t in before.of_post(found.id)
         if t.account == who.id and not t.over(hand.at) and (t.held_until is None or t.held_until > at)
+        and held_from in (None, t.held_from)
     ]  # fmt: skip
     if not held:
         raise NotHeld("account", who.login)
-    tenure = min(held, key=lambda t: t.held_from)
+    _end(tx, hand, before, min(held, key=lambda t: t.held_from), at)
+
+
+def _end(tx: Tx, hand: Hand, before: Access, tenure: Tenure, at: datetime) -> None:
+    """Let one tenure end at a moment, or take it back where it has not begun."""
     if tenure.held_from >= at or tenure.held_from > hand.at:
         store.drop_tenure(tx, tenure)
     else:
         store.end_tenure(tx, tenure, until=at)
-    _governed(tx, before, hand, who.login)
+    _governed(tx, before, hand, before.account(tenure.account).login)
     _told(
-        tx, AccessFact.RELIEVED, hand, subject=who.id, post=found.id, **_days(tenure),
+        tx, AccessFact.RELIEVED, hand, subject=tenure.account, post=tenure.post, **_days(tenure),
         on=at.isoformat(),
     )  # fmt: skip
 
@@ -432,7 +469,7 @@ UNDO: Mapping[str, AccessFact] = {
 
 
 def undo(tx: Tx, hand: Hand, fact: int) -> None:
-    """Put back what a change of access changed, where it still stands as that change left it."""
+    """Put back what a change of access changed; what was put back already is let be."""
     found = city_facts.one(tx, fact)
     if found is None:
         raise NotFound("change", fact)
@@ -464,11 +501,12 @@ def _post_back(tx: Tx, hand: Hand, says: Mapping[str, Any]) -> None:
 
 
 def _appointed_back(tx: Tx, hand: Hand, says: Mapping[str, Any]) -> None:
-    tenure = _tenure(says)
-    kept = [t for t in access(tx, now=hand.at).of_post(tenure.post) if t.held_from == tenure.held_from and t.account == tenure.account]  # fmt: skip
+    """End the tenure that an appointment began, and no other of that account."""
+    tenure, before = _tenure(says), _begin(tx, hand)
+    kept = [t for t in before.of_post(tenure.post) if t.held_from == tenure.held_from and t.account == tenure.account]  # fmt: skip
     if not kept or kept[0].over(hand.at):
         raise CannotUndo("account", tenure.account)
-    relieve(tx, hand, tenure.post, tenure.account, on=hand.today)
+    _end(tx, hand, before, kept[0], hand.at)
 
 
 def _relieved_back(tx: Tx, hand: Hand, says: Mapping[str, Any]) -> None:
@@ -482,14 +520,15 @@ def _relieved_back(tx: Tx, hand: Hand, says: Mapping[str, Any]) -> None:
     others = [t for t in before.of_post(was.post) if t.account == was.account]
     same = [t for t in others if t.held_from == was.held_from]
     ended = same[0].held_until if same else None
-    if same and ended is not None and ended > hand.at:
+    goes_on = ended is not None and ended > hand.at
+    stands = was if goes_on else replace(was, held_from=max(was.held_from, hand.at))
+    if any(_overlap(stands, t) for t in others if not goes_on or t not in same):
+        raise CannotUndo("account", was.account)
+    if goes_on:
         store.end_tenure(tx, was, until=was.held_until)
     else:
-        again = replace(was, held_from=max(was.held_from, hand.at))
-        if any(_overlap(again, t) for t in others):
-            raise CannotUndo("account", was.account)
-        store.add_tenure(tx, again)
-    _told(tx, AccessFact.APPOINTED, hand, subject=was.account, post=was.post, **_days(was))
+        store.add_tenure(tx, stands)
+    _told(tx, AccessFact.APPOINTED, hand, subject=was.account, post=was.post, **_days(stands))
 
 
 def _tenure(says: Mapping[str, Any]) -> Tenure:

@@ -1,13 +1,13 @@
-"""Setting a city up: its name, levels, areas, units, catalogue, and the accounts that work it."""
+"""Setting a city up: its name, levels, areas, units, catalogue and choices; all cases, to take along."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from zhongshu.core.access import EVERYTHING, Duty, NotFound
+from zhongshu.core.access import EVERYTHING
 from zhongshu.core.cases import Filter, Key, Order
 from zhongshu.core.catalogue import Catalogue, PhotoRule
 from zhongshu.core.dispatch import DutyRule
@@ -26,8 +26,7 @@ from zhongshu.core.lottery import ROUNDS
 from zhongshu.core.values import Name, Refused, UnitId
 from zhongshu.flow import areas, browse
 from zhongshu.flow.city import City
-from zhongshu.flow.signin import hashed_password
-from zhongshu.store import accounts, catalogues
+from zhongshu.store import catalogues
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
 
@@ -176,29 +175,6 @@ def choose(tx: Tx, name: str, text: str) -> None:
         said[group] = {**said.get(group, {}), within: value} if within else value
 
     store.change(tx, change)
-
-
-def add_machine(tx: Tx, login: str, duty: Duty, key_hash: bytes, *, at: datetime) -> None:
-    """Add an account for another system, with a post and a key."""
-    account = accounts.add(tx, login=login, name=login, password_hash=None)
-    post = accounts.add_post(tx, duty=duty, name_zh=login)
-    accounts.appoint(tx, account, post, at=at)
-    accounts.add_key(tx, account, key_hash, name=login)
-
-
-def add_account(
-    tx: Tx, *, login: str, name: str, password: str, duty: Duty, area: str, unit: str, at: datetime
-) -> None:
-    """Add an account that holds a post on an area, in a unit, or for the whole city."""
-    area_id = next((a.id for a in store.areas(tx) if a.code == area), None) if area else None
-    unit_id = next((u.id for u in store.units(tx) if u.code == unit), None) if unit else None
-    if area and area_id is None:
-        raise NotFound("area", area)
-    if unit and unit_id is None:
-        raise NotFound("unit", unit)
-    account = accounts.add(tx, login=login, name=name, password_hash=hashed_password(password))
-    post = accounts.add_post(tx, duty=duty, name_zh=name, area=area_id, unit=unit_id)
-    accounts.appoint(tx, account, post, at=at)
 
 
 def all_cases(db: Database, city: City) -> Iterator[dict[str, Any]]:

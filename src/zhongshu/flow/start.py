@@ -1,10 +1,12 @@
-"""Setting a city up, step by step: what is there, what is still missing, and the first steps done."""
+"""Setting a city up, step by step: what is there and what is still missing; name, holidays and
+units are done here, the rest where it is kept.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,7 +31,9 @@ class NoCityName(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: its name, whether it is done, and the count that shows how far it is."""
+    """One step: its name, whether it is done, and a count of what is there (or of what is amiss,
+    for posts that nobody holds).
+    """
 
     key: str
     done: bool
@@ -37,7 +41,7 @@ class Step:
     optional: bool = False
 
 
-def steps(tx: Tx, city: City, *, now: Any) -> list[Step]:
+def steps(tx: Tx, city: City, *, now: datetime) -> list[Step]:
     """Return the steps in order, as they stand."""
     found = people.access(tx, now=now)
     shaped = [a for a in city.tree if a.shape is not None]
@@ -77,7 +81,7 @@ def name(tx: Tx, hand: Hand, *, zh: str, en: str, zone: str) -> None:
 
 
 def add_days(tx: Tx, hand: Hand, days: Mapping[date, tuple[str, str]], *, year: int) -> int:
-    """Write the holidays and make-up workdays of a year; return how many there are."""
+    """Write the holidays and make-up workdays of a year; return how many were written."""
     store.add_calendar_days(tx, days)
     city_facts.add(tx, "city:days", {"name": str(year), "days": len(days)}, account=hand.account, at=hand.at)  # fmt: skip
     store.changed(tx)

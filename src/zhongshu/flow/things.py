@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zhongshu.core.assets import Asset
@@ -25,6 +25,24 @@ class NoSuchAsset(Refused):
 def of(tx: Tx, case: Case) -> Asset | None:
     """Return the thing a case names, if it names one."""
     return None if case.asset is None else assets.get(tx, case.asset)
+
+
+class Things:
+    """Looks things of the city up as cases name them, each once; those of ``cases`` all at once."""
+
+    def __init__(self, tx: Tx, cases: Iterable[Case] = ()) -> None:
+        self._tx = tx
+        codes = {case.asset for case in cases if case.asset is not None}
+        self._known: dict[str, Asset | None] = dict.fromkeys(codes)
+        if codes:
+            self._known |= assets.some(tx, sorted(codes))
+
+    def __call__(self, case: Case) -> Asset | None:
+        if case.asset is None:
+            return None
+        if case.asset not in self._known:
+            self._known[case.asset] = assets.get(self._tx, case.asset)
+        return self._known[case.asset]
 
 
 def named(tx: Tx, code: str | None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from zhongshu.core.assets import Asset
 from zhongshu.core.calendar import due, worked_seconds
-from zhongshu.core.cases import Case
 from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.cases.matching import SameRule
 from zhongshu.core.dispatch import Incompetent
@@ -32,7 +31,8 @@ from zhongshu.core.whatif import (
 )
 from zhongshu.flow import proposals
 from zhongshu.flow.city import City
-from zhongshu.store import assets, pasts
+from zhongshu.flow.things import Things
+from zhongshu.store import pasts
 from zhongshu.store import proposals as store
 from zhongshu.store.db import Database, Tx
 from zhongshu.store.proposals import Run
@@ -152,21 +152,6 @@ def _done(db: Database, city: City, run: Run, clock: Callable[[], datetime]) -> 
 def _beat(db: Database, run: Run, done: int, total: int, clock: Callable[[], datetime]) -> None:
     with db.transaction() as tx:
         store.beat(tx, run.id, done=done, total=total, at=clock())
-
-
-class Things:
-    """Looks things of the city up as cases name them, each once."""
-
-    def __init__(self, tx: Tx) -> None:
-        self._tx = tx
-        self._known: dict[str, Asset | None] = {}
-
-    def __call__(self, case: Case) -> Asset | None:
-        if case.asset is None:
-            return None
-        if case.asset not in self._known:
-            self._known[case.asset] = assets.get(self._tx, case.asset)
-        return self._known[case.asset]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
-"""Accounts, the posts they hold, sessions and keys."""
+"""Accounts, the posts they hold, sessions, one-time links and keys."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
 from zhongshu.core.access import ALLOWS, Permission
-from zhongshu.core.values import AccountId, PostId, UnitId
+from zhongshu.core.values import AccountId, AreaId, PostId, UnitId
 from zhongshu.store.db import Tx
 
 
@@ -79,10 +80,9 @@ def by_login(tx: Tx, login: str) -> Login | None:
 
 
 def add(tx: Tx, *, login: str, name: str, password_hash: str | None, lang: str = "zh") -> AccountId:
-    """Write an account; a login that is there keeps its identity and gets the new password."""
+    """Write an account with its password; there must be none of this login."""
     row = tx.execute(
-        "insert into accounts (login, name, password_hash, lang) values (%s, %s, %s, %s)"
-        " on conflict (login) do update set password_hash = excluded.password_hash returning id",
+        "insert into accounts (login, name, password_hash, lang) values (%s, %s, %s, %s) returning id",
         (login.lower(), name, password_hash, lang),
     ).fetchone()
     assert row is not None
@@ -148,7 +148,7 @@ def set_lang(tx: Tx, account: AccountId, lang: str) -> None:
 
 
 def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
-    """Return the names of these accounts, for the history of a case."""
+    """Return the names of these accounts, for what says who did it."""
     rows = tx.execute("select id, name from accounts where id = any(%s)", (list(accounts),))
     return dict(rows.fetchall())
 
@@ -158,7 +158,9 @@ def names(tx: Tx, accounts: Sequence[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account as the workshop lists it. ``key`` says how it gets in: password, link or nothing."""
+    """An account as the workshop lists it, with how it gets in: by keys (``machine``), a password,
+    or a one-time link that works until a moment.
+    """
 
     id: AccountId
     login: str
@@ -182,6 +184,13 @@ class Post:
     area: int | None
     unit: UnitId | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostHeld(Post):
+    """A post, and how many accounts that may sign in hold it now: none, and it is vacant."""
+
+    held: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +232,43 @@ def posts(tx: Tx, *, only: Sequence[PostId] | None = None) -> list[Post]:
             "select id, duty, name_zh, name_en, phone, area, unit, ended_at from posts"
             " where %(only)s::bigint[] is null or id = any(%(only)s) order by id",
             {"only": None if only is None else list(only)},
+        )
+        .fetchall()
+    )
+
+
+#: Posts that are, with how many hold each now.
+_POSTS_HELD: LiteralString = (
+    "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit, p.ended_at,"
+    " (select count(*)::int from tenures t join accounts c on c.id = t.account"
+    "   where t.post = p.id and c.disabled_at is null and t.held_from <= %(now)s"
+    "   and (t.held_until is null or t.held_until > %(now)s)) as held"
+    " from posts p left join areas a on a.id = p.area where (p.ended_at is null or p.ended_at > %(now)s)"
+)
+
+
+def posts_on(
+    tx: Tx, areas: Sequence[AreaId], unit: UnitId | None, *, now: datetime
+) -> list[PostHeld]:
+    """Return the posts on these areas and in this unit."""
+    return (
+        tx.cursor(row_factory=class_row(PostHeld))
+        .execute(
+            _POSTS_HELD + " and (p.area = any(%(areas)s) or p.unit = %(unit)s) order by p.id limit 200",
+            {"areas": list(areas), "unit": unit, "now": now},
+        )
+        .fetchall()
+    )  # fmt: skip
+
+
+def posts_with(tx: Tx, duties: Sequence[str], *, now: datetime, limit: int = 60) -> list[PostHeld]:
+    """Return the posts of these duties that have a telephone, those of greater areas first."""
+    return (
+        tx.cursor(row_factory=class_row(PostHeld))
+        .execute(
+            _POSTS_HELD + " and p.duty = any(%(duties)s) and p.phone <> ''"
+            " order by a.hi - a.lo desc nulls first, p.id limit %(limit)s",
+            {"duties": list(duties), "limit": limit, "now": now},
         )
         .fetchall()
     )
@@ -323,7 +369,7 @@ def end_tenure(tx: Tx, tenure: Tenure, *, until: datetime | None) -> None:
 
 
 def drop_tenure(tx: Tx, tenure: Tenure) -> None:
-    """Take back a tenure that has not begun."""
+    """Delete a tenure: what had not begun leaves nothing to be ended."""
     tx.execute(
         "delete from tenures where post = %s and account = %s and held_from = %s",
         (tenure.post, tenure.account, tenure.held_from),

@@ -9,7 +9,6 @@ from datetime import date, time
 from typing import Any, LiteralString
 
 import shapely
-from psycopg.rows import class_row
 
 from zhongshu.core.dispatch import DutyRule, Lead, Window
 from zhongshu.core.grid import Area, Level
@@ -29,20 +28,6 @@ class Unit:
     phone: str = ""
     active: bool = True
     hours: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """A duty on an area or in a unit, and how many accounts hold it now."""
-
-    id: int
-    duty: str
-    name_zh: str
-    name_en: str
-    phone: str
-    area: int | None
-    unit: int | None
-    held: int
 
 
 def version(tx: Tx) -> int:
@@ -159,14 +144,17 @@ def add_areas(tx: Tx, added: Sequence[Area]) -> None:
 
 
 def end_areas(tx: Tx, ended: Sequence[AreaId], *, on: date) -> None:
-    """End the validity of areas on a day; cases keep the version they were filed under."""
+    """End the validity of areas on a day, of those that do not end earlier; cases keep the
+    version they were filed under.
+    """
     tx.execute(
-        "update areas set valid_until = %s where id = any(%s) and valid_from < %s",
-        (on, list(ended), on),
+        "update areas set valid_until = %(on)s where id = any(%(ended)s) and valid_from < %(on)s"
+        " and (valid_until is null or valid_until > %(on)s)",
+        {"on": on, "ended": list(ended)},
     )
 
 
-# ── units and posts ──────────────────────────────────────────────────────────────────
+# ── units ────────────────────────────────────────────────────────────────────────────
 
 
 def units(tx: Tx) -> list[Unit]:
@@ -206,40 +194,6 @@ def set_unit_hours(tx: Tx, unit: UnitId, hours: Mapping[str, Any] | None) -> Non
     tx.execute(
         "update units set hours = %s where id = %s",
         (None if hours is None else json.dumps(hours, ensure_ascii=False), unit),
-    )
-
-
-#: Posts that are, with how many hold each now.
-_POSTS: LiteralString = (
-    "select p.id, p.duty, p.name_zh, p.name_en, p.phone, p.area, p.unit,"
-    " (select count(*)::int from tenures t where t.post = p.id"
-    "   and (t.held_until is null or t.held_until > now())) as held"
-    " from posts p left join areas a on a.id = p.area where p.ended_at is null"
-)
-
-
-def posts_on(tx: Tx, areas: Sequence[AreaId], unit: UnitId | None) -> list[Post]:
-    """Return the posts on these areas and in this unit."""
-    return (
-        tx.cursor(row_factory=class_row(Post))
-        .execute(
-            _POSTS + " and (p.area = any(%s) or p.unit = %s) order by p.id limit 200",
-            (list(areas), unit),
-        )
-        .fetchall()
-    )
-
-
-def posts_with(tx: Tx, duties: Sequence[str], *, limit: int = 60) -> list[Post]:
-    """Return the posts of these duties that have a telephone, those of greater areas first."""
-    return (
-        tx.cursor(row_factory=class_row(Post))
-        .execute(
-            _POSTS + " and p.duty = any(%s) and p.phone <> ''"
-            " order by a.hi - a.lo desc nulls first, p.id limit %s",
-            (list(duties), limit),
-        )
-        .fetchall()
     )
 
 

@@ -13,6 +13,9 @@ from psycopg.rows import class_row
 from zhongshu.core.values import AccountId
 from zhongshu.store.db import Tx
 
+#: Families that say who has access, and by which keys: only for whoever may change that.
+OF_ACCESS = ("access:", "key:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CityFact:
@@ -37,25 +40,6 @@ def add(
     return int(row[0])
 
 
-def listing(
-    tx: Tx, *, kind: str = "", before: int | None = None, limit: int = 100
-) -> list[CityFact]:
-    """Return changes whose kind begins with ``kind``, the newest first; of all kinds, those of
-    access left out: they are for whoever may change it.
-    """
-    return (
-        tx.cursor(row_factory=class_row(CityFact))
-        .execute(
-            "select id, at, account, kind, says from city_facts"
-            " where kind like %(kind)s || '%%' and (%(before)s::bigint is null or id < %(before)s)"
-            " and (%(kind)s <> '' or kind not like 'access:%%')"
-            " order by id desc limit %(limit)s",
-            {"kind": kind, "before": before, "limit": limit},
-        )
-        .fetchall()
-    )
-
-
 def one(tx: Tx, fact: int) -> CityFact | None:
     """Return one change."""
     return (
@@ -68,26 +52,27 @@ def one(tx: Tx, fact: int) -> CityFact | None:
 def browse(
     tx: Tx, *, kind: str = "", account: int | None = None, nobody: bool = False,
     since: datetime | None = None, until: datetime | None = None, before: int | None = None,
-    limit: int = 100, access: bool = True,
+    limit: int = 100, access: bool = False,
 ) -> list[CityFact]:  # fmt: skip
     """Return changes that are wanted, the newest first: of a kind (or its beginning), by an
-    account (or by nobody: a command or a rule), in a period; without ``access``, none of those
-    that say who has it.
+    account (or by nobody: a command or a rule), in a period; without ``access``, none of the
+    families that say who has it, whatever kind is asked for.
     """
     return (
         tx.cursor(row_factory=class_row(CityFact))
         .execute(
             "select id, at, account, kind, says from city_facts"
-            " where kind like %(kind)s || '%%' and (%(before)s::bigint is null or id < %(before)s)"
+            " where starts_with(kind, %(kind)s) and (%(before)s::bigint is null or id < %(before)s)"
             " and (%(account)s::bigint is null or account = %(account)s)"
-            " and (not %(nobody)s or account is null) and (%(access)s or kind not like 'access:%%')"
+            " and (not %(nobody)s or account is null)"
+            " and (%(access)s or not exists (select from unnest(%(of_access)s::text[]) f where starts_with(kind, f)))"
             " and (%(since)s::timestamptz is null or at >= %(since)s)"
             " and (%(until)s::timestamptz is null or at < %(until)s)"
             " order by id desc limit %(limit)s",
             {
                 "kind": kind, "before": before, "account": account, "nobody": nobody,
                 "since": since, "until": until, "limit": limit,
-                "access": access,
+                "access": access, "of_access": list(OF_ACCESS),
             },
         )
         .fetchall()

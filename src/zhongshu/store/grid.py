@@ -140,13 +140,14 @@ def lock_areas(tx: Tx) -> None:
     tx.execute("select pg_advisory_xact_lock(%s)", (0x5A53_0018,))
 
 
-def begun_on(tx: Tx, kind: str, codes: Sequence[str], day: date) -> list[str]:
-    """Return the codes of which a version begins on that day or later."""
+def begun_from(tx: Tx, kind: str, codes: Sequence[str], *, day: date) -> dict[str, date]:
+    """Return the codes of which a version begins on that day or later, and the last such day."""
     rows = tx.execute(
-        "select distinct code from areas where kind = %s and code = any(%s) and valid_from >= %s",
+        "select code, max(valid_from) from areas"
+        " where kind = %s and code = any(%s) and valid_from >= %s group by code order by code",
         (kind, list(codes), day),
     )
-    return sorted(row[0] for row in rows.fetchall())
+    return dict(rows.fetchall())
 
 
 def take_back(tx: Tx, kind: str, codes: Sequence[str], day: date) -> list[AreaId]:

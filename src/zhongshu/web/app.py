@@ -29,6 +29,7 @@ from zhongshu.web.api import (
     cases,
     casework,
     catalogue,
+    changes,
     city,
     field,
     formulas,
@@ -58,8 +59,13 @@ from zhongshu.web.gather import Gatherer
 from zhongshu.web.guard import Needs
 from zhongshu.web.hub import Hub
 from zhongshu.web.pages import assets as asset_pages
+from zhongshu.web.pages import briefings as briefing_pages
+from zhongshu.web.pages import burden as burden_pages
+from zhongshu.web.pages import campaigns as campaign_pages
+from zhongshu.web.pages import casework as casework_pages
+from zhongshu.web.pages import catalogue as catalogue_pages
+from zhongshu.web.pages import changes as change_pages
 from zhongshu.web.pages import (
-    audit,
     connectors,
     desk,
     diag,
@@ -78,11 +84,6 @@ from zhongshu.web.pages import (
     wall,
     workshop,
 )
-from zhongshu.web.pages import briefings as briefing_pages
-from zhongshu.web.pages import burden as burden_pages
-from zhongshu.web.pages import campaigns as campaign_pages
-from zhongshu.web.pages import casework as casework_pages
-from zhongshu.web.pages import catalogue as catalogue_pages
 from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import grid as grid_pages
 from zhongshu.web.pages import intake as intake_pages
@@ -139,7 +140,7 @@ def create_app(hub: Hub) -> FastAPI:
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
         catalogue, same, maps, notices, openmap, messages, procedures, responsibility, joint,
-        campaigns, views, city, proposals, people, grid, workshop_api, snapshots, formulas,
+        campaigns, views, city, proposals, changes, people, grid, workshop_api, snapshots, formulas,
         briefings, burden, playback, replies,
     ):  # fmt: skip
         app.include_router(part.router, prefix="/api/v1")
@@ -179,7 +180,7 @@ def create_app(hub: Hub) -> FastAPI:
         subscribe,
         feeds,
         people_pages,
-        audit,
+        change_pages,
         grid_pages,
         connectors,
         map_pages,

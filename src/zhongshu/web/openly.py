@@ -29,7 +29,7 @@ class Openly:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._counts, self._figures = Kept(COUNTS_S), Kept(FIGURES_S)
-        self.pace = Pace()
+        self.pace = Pace(proxied=hub.https)
 
     def open(self) -> openmap.Open:
         """Return the open matters as they were counted within the last minute."""

@@ -12,9 +12,10 @@ from fastapi import Request
 from zhongshu.core.values import Refused
 
 Answer = TypeVar("Answer")
-#: So many requests a minute of one address are answered; a page with its drawings is a few.
+#: So many requests of one address are answered by a web process in a minute; a page with its
+#: drawings is a few.
 A_MINUTE = 240
-#: More addresses than this are not remembered; the oldest minute is forgotten first.
+#: Counts of more addresses than this are not kept: then everybody begins anew.
 _MOST = 20_000
 
 
@@ -48,18 +49,30 @@ class Kept:
             return answer
 
 
-class Pace:
-    """Counts the requests of an address in the running minute, in memory and nowhere else."""
+def asker(request: Request, *, proxied: bool) -> str:
+    """Return the address that asks. Behind a proxy it is the last one of ``X-Forwarded-For``,
+    which the proxy wrote; what stands before that, and the whole header where no proxy was
+    announced, is anybody's to invent.
+    """
+    if proxied and (said := request.headers.getlist("x-forwarded-for")):
+        return said[-1].rpartition(",")[2].strip()[:45]
+    return request.client.host if request.client else ""
 
-    def __init__(self, most: int = A_MINUTE) -> None:
-        self._most = most
+
+class Pace:
+    """Counts the requests of an address in the running minute, in memory and nowhere else.
+    ``proxied``: all come through a proxy, which says for whom.
+    """
+
+    def __init__(self, most: int = A_MINUTE, *, proxied: bool = False) -> None:
+        self._most, self._proxied = most, proxied
         self._minute = -1
         self._counts: dict[str, int] = {}
         self._counting = threading.Lock()
 
     def keep(self, request: Request) -> None:
         """Refuse an address that asks too often."""
-        address = request.client.host if request.client else ""
+        address = asker(request, proxied=self._proxied)
         minute = int(time.monotonic() // 60)
         with self._counting:
             if minute != self._minute or len(self._counts) > _MOST:

@@ -12,10 +12,9 @@ from typing import Any
 import shapely
 
 from zhongshu.core.grid import Area
-from zhongshu.core.place import Point
+from zhongshu.core.place import METRES_PER_DEGREE, Point
 from zhongshu.core.values import AreaId
 
-_METRE_DEGREES = 111_320.0
 #: More outlines than this are no plan on a phone any more.
 MOST = 400
 
@@ -47,16 +46,16 @@ def plan(areas: Sequence[Area], *, width: int = 360) -> Plan | None:
         return None
     west, south, east, north = shapely.total_bounds(list(shaped.values()))
     across = math.cos(math.radians((south + north) / 2))
-    scale = width / max((east - west) * across * _METRE_DEGREES, 1.0)
-    height = max(40, math.ceil((north - south) * _METRE_DEGREES * scale))
+    scale = width / max((east - west) * across * METRES_PER_DEGREE, 1.0)
+    height = max(40, math.ceil((north - south) * METRES_PER_DEGREE * scale))
 
-    metre = _METRE_DEGREES * scale
+    metre = METRES_PER_DEGREE * scale
 
     def at(x: float, y: float) -> tuple[float, float]:
         return round((x - west) * across * metre, 1), round((north - y) * metre, 1)
 
     def path(shape: shapely.Geometry) -> str:
-        kept = shapely.simplify(shape, 0.5 / scale / _METRE_DEGREES)
+        kept = shapely.simplify(shape, 0.5 / scale / METRES_PER_DEGREE)
         solid = [part for part in shapely.get_parts(kept) if part.geom_type == "Polygon"]
         rings = [ring for part in solid for ring in (part.exterior, *part.interiors)]
         return "".join(
@@ -122,7 +121,7 @@ def frame(area: Area) -> Frame | None:
 def near_enough(area: Area) -> bool:
     """Say whether one can point into a drawing of an area and be understood to some metres."""
     seen = frame(area)
-    return seen is not None and seen.down * SIDE * _METRE_DEGREES <= NEAR_M
+    return seen is not None and seen.down * SIDE * METRES_PER_DEGREE <= NEAR_M
 
 
 def ground(area: Area, backdrop: Mapping[str, Any], *, lang: str) -> str | None:

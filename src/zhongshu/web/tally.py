@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -37,16 +38,26 @@ class Tally:
             counts[2] += conflict
 
     def write(self) -> None:
-        """Write what was counted since the last time."""
+        """Write what was counted since the last time; where that fails, it is still to be written."""
         with self._lock:
             counted, self._counts = self._counts, {}
         if not counted:
             return
-        with self._hub.db.transaction() as tx:
-            for hour in sorted({hour for _, hour in counted}):
-                rows = [(key, *n) for (key, at), n in counted.items() if at == hour]
-                connectors.counted(tx, hour, [(k, a, b, c) for k, a, b, c in rows])
-            connectors.forget(tx, before=self._hub.clock() - KEPT_FOR)
+        try:
+            with self._hub.db.transaction() as tx:
+                for hour in sorted({hour for _, hour in counted}):
+                    rows = [(key, *n) for (key, at), n in counted.items() if at == hour]
+                    connectors.counted(tx, hour, [(k, a, b, c) for k, a, b, c in rows])
+                connectors.forget(tx, before=self._hub.clock() - KEPT_FOR)
+        except Exception:
+            self._put_back(counted)
+            raise
+
+    def _put_back(self, counted: Mapping[tuple[bytes, datetime], list[int]]) -> None:
+        with self._lock:
+            for at, counts in counted.items():
+                meanwhile = self._counts.get(at, [0, 0, 0])
+                self._counts[at] = [a + b for a, b in zip(counts, meanwhile, strict=True)]
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="tally")
@@ -64,7 +75,9 @@ class Tally:
             await asyncio.to_thread(self._tried)
 
     def _tried(self) -> None:
-        """Write, unless the database is away: counts are not worth an error."""
+        """Write, and where the database is away, try again the next time: counts are not worth
+        an error.
+        """
         try:
             self.write()
         except Exception:

@@ -386,6 +386,12 @@ DATUMS: Mapping[str, str] = {
 KEY_FACTS: Mapping[str, str] = {
     "key:made": N_("Key made"), "key:revoked": N_("Key called back"),
     "key:rotated": N_("Key replaced"), "key:again": N_("Key works on"),
+}  # fmt: skip
+#: What a replay was told last.
+REPLAY_ORDERS: Mapping[str, str] = {
+    "run": N_("play"), "pause": N_("stand still"), "stop": N_("stop"),
+}  # fmt: skip
+SET_UP_FACTS: Mapping[str, str] = {
     "words:changed": N_("Word changed"), "city:named": N_("City named"),
     "city:days": N_("Holidays brought in"), "city:units": N_("Units brought in"),
 }  # fmt: skip
@@ -397,12 +403,13 @@ START_STEPS: Mapping[str, str] = {
 }  # fmt: skip
 DOCTOR: Mapping[str, str] = {
     "clock": N_("Clock"), "database": N_("Database"), "disk": N_("Disk"), "fonts": N_("Fonts"),
-    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"),
+    "second wall": N_("Second wall"), "vault key": N_("Key of the vault"), "mail": N_("Mail"),
 }  # fmt: skip
 FACT_FAMILIES: Mapping[str, str] = {
     "access:": N_("Access: all"), "catalogue:": N_("Catalogue: all"), "grid:": N_("Grid: all"),
     "key:": N_("Keys: all"), "proposal:": N_("Proposals: all"), "same:": N_("The same matter: all"),
-    "words:": N_("Words: all"), "city:": N_("Set-up: all"),
+    "words:": N_("Words: all"), "city:": N_("Set-up: all"), "screen:": N_("Screen: all"),
+    "messages:": N_("Messages: all"),
 }  # fmt: skip
 ACCOUNT_STATES: Mapping[str, str] = {
     "open": N_("active"), "waiting": N_("has no password yet"), "blocked": N_("blocked"),

@@ -134,13 +134,14 @@ class Tree:
 
     def __init__(self, areas: Iterable[Area], former: Iterable[Area] = ()) -> None:
         self._ordered = tuple(sorted(areas, key=lambda a: (a.span.lo, a.code, a.id)))
+        self.former = tuple(former)
         by_id = {area.id: area for area in self._ordered}
         self.by_code: Mapping[tuple[str, str], Area] = MappingProxyType(
             {(a.kind, a.code): a for a in self._ordered}
         )
         self._versions: dict[AreaId, list[AreaId]] = {area.id: [area.id] for area in self._ordered}
         # Whatever is above comes first: its span begins no later, and is longer.
-        for gone in sorted(former, key=lambda a: (a.span.lo, -a.span.hi, a.id)):
+        for gone in sorted(self.former, key=lambda a: (a.span.lo, -a.span.hi, a.id)):
             same = self.by_code.get((gone.kind, gone.code))
             now = same or (by_id.get(gone.parent) if gone.parent is not None else None)
             if now is not None and gone.id not in by_id:

@@ -99,7 +99,7 @@ def catalogues(hub: TheHub, actor: Reader) -> list[dict[str, Any]]:
 def changes(hub: TheHub, _: Reader, before: int | None = None) -> dict[str, Any]:
     """List what was changed, by whom and when, the newest first, a hundred at a time."""
     with hub.db.transaction() as tx:
-        found = city_facts.listing(tx, kind="catalogue:", before=before, limit=101)
+        found = city_facts.browse(tx, kind="catalogue:", before=before, limit=101)
         names = accounts.names(tx, sorted({f.account for f in found if f.account is not None}))
     shown = found[:100]
     return {

@@ -14,20 +14,19 @@ from pydantic import BaseModel, Field
 from shapely.geometry.base import BaseGeometry
 
 from zhongshu.core.access import Actor, Permission
-from zhongshu.core.grid import Columns, read_features, samples
+from zhongshu.core.grid import Columns
 from zhongshu.core.place import Point
 from zhongshu.core.values import Name, Refused
 from zhongshu.flow import grid as flow
+from zhongshu.flow import griddraw as draw
 from zhongshu.flow.city import City
 from zhongshu.flow.grid import Layer
 from zhongshu.flow.gridtrial import Trial, Turn, tried
-from zhongshu.flow.people import Hand
 from zhongshu.store import grid as store
 from zhongshu.store.db import Tx
 from zhongshu.store.grid import Version
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of
 from zhongshu.web.problems import BadField
 
 router = APIRouter(tags=["grid"], prefix="/grid/versions")
@@ -87,28 +86,11 @@ def make(hub: TheHub, actor: Writer, sent: DraftIn) -> dict[str, Any]:
             number = flow.make(tx, city, hand, title=sent.title, kind=sent.kind)
         else:
             columns = Columns(code=sent.code, name_zh=sent.name_zh, name_en=sent.name_en, parent=sent.parent)  # fmt: skip
-            number = brought(
+            number = flow.brought(
                 tx, city, hand, sent.features, title=sent.title, kind=sent.kind, crs=sent.crs,
                 columns=columns, whole=sent.whole,
             )  # fmt: skip
         return version_said(flow.get(tx, number))
-
-
-def brought(
-    tx: Tx, city: City, hand: Hand, features: Mapping[str, Any], *, title: str, kind: str, crs: str,
-    columns: Columns, whole: bool,
-) -> int:  # fmt: skip
-    """Make a draft of features, and keep ten sample places before and after conversion."""
-    reading = read_features(features, kind=kind, columns=columns, crs=crs or None)
-    sampled = samples(features, crs or "wgs84", label=columns.code)
-    account = {
-        "crs": crs,
-        "samples": [
-            {"label": s.label, "x": s.x, "y": s.y, "lon": s.lon, "lat": s.lat, "metres": s.metres}
-            for s in sampled
-        ],
-    }
-    return flow.bring(tx, city, hand, reading, title=title, kind=kind, whole=whole, account=account)
 
 
 @router.get("/{version}")
@@ -260,44 +242,44 @@ def edited(tx: Tx, city: City, actor: Actor, version: int, sent: EditIn) -> list
 
 
 def _split(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
-    return [sent.code, *flow.split(tx, there, version, sent.code, _places(sent.line), sent.codes)]
+    return [sent.code, *draw.split(tx, there, version, sent.code, _places(sent.line), sent.codes)]
 
 
 def _merge(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
     if len(set(sent.codes)) < 2:
         raise TooFewAreas("codes", ", ".join(sent.codes))
-    return [flow.merge(tx, there, version, sent.codes), *sent.codes[1:]]
+    return [draw.merge(tx, there, version, sent.codes), *sent.codes[1:]]
 
 
 def _move(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
     at, to = _place("at", sent.at), _place("to", sent.to)
-    return list(flow.move(tx, there, version, at, to, snap_m=sent.snap_m))
+    return list(draw.move(tx, there, version, at, to, snap_m=sent.snap_m))
 
 
 def _corner(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
-    return list(flow.remove_corner(tx, there, version, _place("at", sent.at)))
+    return list(draw.remove_corner(tx, there, version, _place("at", sent.at)))
 
 
 def _draw(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
     name = Name(sent.name_zh, sent.name_en or ("" if sent.name_zh else sent.code or "?"))
-    flow.draw(tx, there, version, code=sent.code, name=name, outline=_places(sent.line))
+    draw.draw(tx, there, version, code=sent.code, name=name, outline=_places(sent.line))
     return [sent.code]
 
 
 def _end(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
-    flow.end(tx, there, version, sent.code)
+    draw.end(tx, there, version, sent.code)
     return [sent.code]
 
 
 def _rename(tx: Tx, there: Layer, version: int, sent: EditIn) -> list[str]:
     if not (sent.name_zh or sent.name_en):
         raise BadField("name_zh", "", why="a name in one language at least")
-    flow.rename(tx, there, version, sent.code, Name(sent.name_zh, sent.name_en))
+    draw.rename(tx, there, version, sent.code, Name(sent.name_zh, sent.name_en))
     return [sent.code]
 
 
 def _restore(tx: Tx, _: Layer, version: int, sent: EditIn) -> list[str]:
-    flow.restore(tx, version, sent.code)
+    draw.restore(tx, version, sent.code)
     return [sent.code]
 
 

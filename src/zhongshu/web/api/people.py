@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from zhongshu.core.access import Actor, Forbidden, NotFound, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.flow import people as flow
 from zhongshu.flow import signin
 from zhongshu.flow.city import City
-from zhongshu.flow.people import Access, Hand
+from zhongshu.flow.people import Access
 from zhongshu.store.accounts import Account, Post
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import governs, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.problems import BadField
 
@@ -55,6 +56,9 @@ class AppointIn(BaseModel):
 class RelieveIn(BaseModel):
     account: int
     on: date
+    held_from: datetime | None = Field(
+        None, description="which tenure, where there are several; otherwise the first not over"
+    )
 
 
 @router.get("/accounts")
@@ -134,7 +138,7 @@ def make_post(hub: TheHub, actor: Governor, sent: PostIn) -> dict[str, Any]:
     with hub.db.transaction() as tx:
         post = flow.make_post(
             tx, hand_of(hub, governs(actor)), duty=sent.duty, name_zh=sent.name_zh,
-            name_en=sent.name_en, phone=sent.phone, **placed(hub.city(), sent.area, sent.unit),
+            name_en=sent.name_en, phone=sent.phone, **flow.placed(hub.city(), sent.area, sent.unit),
         )  # fmt: skip
     return {"id": post}
 
@@ -153,7 +157,10 @@ def appoint(hub: TheHub, actor: Governor, post: int, sent: AppointIn) -> dict[st
 def relieve(hub: TheHub, actor: Governor, post: int, sent: RelieveIn) -> dict[str, Any]:
     """Let an account hold a post no more from a day on."""
     with hub.db.transaction() as tx:
-        flow.relieve(tx, hand_of(hub, governs(actor)), post, sent.account, on=sent.on)
+        flow.relieve(
+            tx, hand_of(hub, governs(actor)), post, sent.account, on=sent.on,
+            held_from=sent.held_from,
+        )  # fmt: skip
     return {"post": post}
 
 
@@ -166,17 +173,6 @@ def end(hub: TheHub, actor: Governor, post: int) -> dict[str, Any]:
 
 
 # ── read alike by page and API ───────────────────────────────────────────────────────
-
-
-def governs(actor: Actor) -> Actor:
-    """Return the actor, who must be able to change accounts of the whole city."""
-    if actor.acting(Permission.ACCOUNT_WRITE, area_code=None, unit=None) is None:
-        raise Forbidden("permission", Permission.ACCOUNT_WRITE.value)
-    return actor
-
-
-def hand_of(hub: Hub, actor: Actor) -> Hand:
-    return Hand(account=actor.account, at=hub.clock(), zone=hub.city().zone)
 
 
 def new_token(hub: Hub) -> tuple[bytes, str]:
@@ -246,13 +242,3 @@ def post_said(access: Access, city: City, post: Post) -> dict[str, Any]:
         "held_by": [access.accounts[t.account].login for t in access.held(post.id)],
         "vacant": access.vacant(post), "ended": post.ended_at is not None,
     }  # fmt: skip
-
-
-def placed(city: City, area: str, unit: str) -> dict[str, Any]:
-    """Return the area and the unit of a post by their codes."""
-    on, inside = city.tree.named(area) if area else None, city.unit_codes.get(unit)
-    if area and on is None:
-        raise NotFound("area", area)
-    if unit and inside is None:
-        raise NotFound("unit", unit)
-    return {"area": on.id if on else None, "unit": inside.id if inside else None}

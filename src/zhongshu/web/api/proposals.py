@@ -1,4 +1,4 @@
-"""Rule proposals: made, run over a past, switched on and off; and the history of the city's rules."""
+"""Rule proposals: made, run over a past, switched on and off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhongshu.core.access import Actor, Forbidden, Permission
+from zhongshu.core.access import Actor, Permission
 from zhongshu.core.cases.clocks import ClockKind
 from zhongshu.core.faults import faults
 from zhongshu.core.proposals import Change, Subject
@@ -17,12 +17,12 @@ from zhongshu.core.values import Lang, Refused
 from zhongshu.core.whatif import JoinChange
 from zhongshu.flow import proposals, whatif
 from zhongshu.flow.city import City
-from zhongshu.store import city_facts
 from zhongshu.store import proposals as store
 from zhongshu.store.proposals import Among, Differing, Kept, Run
 from zhongshu.web import wanted
 from zhongshu.web.api.same import SameIn
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides
 from zhongshu.web.look import language
 from zhongshu.web.problems import BadField, problem
 
@@ -144,13 +144,6 @@ class SwitchIn(BaseModel):
     reason: str
     starts_on: date | None = None
     version: int | None = None
-
-
-def decides(actor: Actor) -> Actor:
-    """Return an actor who may change the rules of the whole city, or refuse."""
-    if actor.acting(Permission.CITY_WRITE, area_code=None, unit=None) is None:
-        raise Forbidden("permission", Permission.CITY_WRITE.value)
-    return actor
 
 
 @router.get("/proposals")
@@ -291,23 +284,6 @@ def switch_off(
             tx, proposal, reason=body.reason, by=decides(actor).account, at=hub.clock()
         )
     return as_json(kept, hub.city(), hub.clock(), language(request))
-
-
-@router.get("/city-facts")
-def history(request: Request, hub: TheHub, _: Reader) -> dict[str, Any]:
-    """List what was changed of the city's own data, by whom and why, the newest first."""
-    query, size = request.query_params, wanted.limit(request.query_params)
-    with hub.db.transaction() as tx:
-        found = city_facts.listing(
-            tx, kind=query.get("kind", ""), before=after(query) or None, limit=size + 1
-        )
-    return {
-        "facts": [
-            {"id": f.id, "at": f.at, "account": f.account, "kind": f.kind, "says": f.says}
-            for f in found[:size]
-        ],
-        "next": str(found[size - 1].id) if len(found) > size else None,
-    }
 
 
 # ── what goes in and out ─────────────────────────────────────────────────────────────

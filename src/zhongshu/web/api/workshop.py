@@ -13,9 +13,8 @@ from zhongshu.core.access import Actor, Duty, Permission
 from zhongshu.flow import connectors, terms
 from zhongshu.flow.city import City
 from zhongshu.store import connectors as store
-from zhongshu.web.api.people import governs, hand_of
-from zhongshu.web.api.proposals import decides
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, governs, hand_of
 from zhongshu.web.hub import Hub
 
 router = APIRouter(tags=["workshop"])

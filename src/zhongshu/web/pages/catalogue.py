@@ -35,10 +35,11 @@ from zhongshu.link import sheets
 from zhongshu.store import accounts, cases, city_facts
 from zhongshu.store.db import Tx
 from zhongshu.web.api.catalogue import brought, hand
+from zhongshu.web.forms import day, file, number, text
 from zhongshu.web.guard import Needs, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, said
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 from zhongshu.web.wordbook import WORDS
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/catalogue")
@@ -56,11 +57,11 @@ def catalogue(request: Request, hub: TheHub, actor: Reader, version: str = "") -
     """List the categories of a version (the one in force where none is named)."""
     query = dict(request.query_params)
     with hub.db.seeing(actor.sight) as tx:
-        number = _number(version) if version else hub.city().catalogue.version
-        if not number:
+        chosen = number(version, "version") if version else hub.city().catalogue.version
+        if not chosen:
             return page(request, "catalogue.html", _nothing(query))
-        listed = flow.one(tx, number, today=hand(hub, actor).today)
-        found = flow.content(tx, number)
+        listed = flow.one(tx, chosen, today=hand(hub, actor).today)
+        found = flow.content(tx, chosen)
         open_ = cases.count_by(tx, "category", actor.sight, Filter(open_only=True))
         waiting = [x for x in flow.listing(tx, today=hand(hub, actor).today) if x.state in (VersionState.DRAFT, VersionState.SCHEDULED)]  # fmt: skip
     shown = [c for c in found.categories if _wanted(c, query)]
@@ -110,8 +111,11 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
     """List the versions, and what was changed by whom."""
     with hub.db.transaction() as tx:
         found = flow.listing(tx, today=hand(hub, actor).today)
-        facts = city_facts.listing(
-            tx, kind="catalogue:", before=_number(before) if before else None, limit=HISTORY + 1
+        facts = city_facts.browse(
+            tx,
+            kind="catalogue:",
+            before=number(before, "version") if before else None,
+            limit=HISTORY + 1,
         )
         names = accounts.names(tx, sorted({f.account for f in facts if f.account is not None}))
     return page(
@@ -128,13 +132,13 @@ def versions(request: Request, hub: TheHub, actor: Reader, before: str = "") -> 
 async def copy(request: Request, hub: TheHub, actor: Writer) -> Response:
     """Begin a draft with all that stands in a version."""
     sent = await request.form()
-    number = await asyncio.to_thread(_copied, hub, actor, _text(sent, "source"), _text(sent, "name"))  # fmt: skip
+    number = await asyncio.to_thread(_copied, hub, actor, text(sent, "source"), text(sent, "name"))  # fmt: skip
     return _to(number)
 
 
 def _copied(hub: Hub, actor: Actor, source: str, name: str) -> int:
     with hub.db.transaction() as tx:
-        return flow.copy(tx, hand(hub, actor), _number(source), name[:200])
+        return flow.copy(tx, hand(hub, actor), number(source, "version"), name[:200])
 
 
 @router.get("/upload")
@@ -146,12 +150,10 @@ def upload_form(request: Request, _: Writer) -> Response:
 async def upload(request: Request, hub: TheHub, actor: Writer) -> Response:
     """Make a draft of a file, and show the account of its rows."""
     sent = await request.form()
-    file, columns, lang = sent.get("file"), _text(sent, "columns"), language(request)
+    columns, lang = text(sent, "columns"), language(request)
     try:
-        if file is None or isinstance(file, str) or not file.filename:
-            raise BadField("file", "", why=said("no file was chosen", lang))
         account = await asyncio.to_thread(
-            brought, hub, actor, file.filename, await file.read(), _text(sent, "name"), columns
+            brought, hub, actor, *await file(sent), text(sent, "name"), columns
         )
     except Refused as refusal:
         view = {"account": None, "problem": problem(refusal, lang), "columns": columns, "rejects": ()}  # fmt: skip
@@ -166,7 +168,7 @@ def rejects(request: Request, hub: TheHub, _: Reader, version: int) -> Response:
     """Return the rows of a version's file that were refused, with their reasons."""
     lang = language(request)
     with hub.db.transaction() as tx:
-        facts = city_facts.listing(tx, kind=CatalogueFact.IMPORTED, limit=1000)
+        facts = city_facts.browse(tx, kind=CatalogueFact.IMPORTED, limit=1000)
     found = next((f for f in facts if f.says.get("version") == version), None)
     if found is None:
         raise NotFound("version", version)
@@ -202,14 +204,14 @@ def difference(request: Request, hub: TheHub, actor: Reader, version: int) -> Re
 @router.post("/{version}/in-force")
 async def enact(request: Request, hub: TheHub, actor: Writer, version: int) -> Response:
     """Let a version be in force from the day chosen."""
-    day = _day(_text(await request.form(), "valid_from"))
-    await asyncio.to_thread(_enacted, hub, actor, version, day)
+    begins = day("valid_from", text(await request.form(), "valid_from"))
+    await asyncio.to_thread(_enacted, hub, actor, version, begins)
     return RedirectResponse("/workshop/catalogue/versions", 303)
 
 
-def _enacted(hub: Hub, actor: Actor, version: int, day: date) -> None:
+def _enacted(hub: Hub, actor: Actor, version: int, begins: date) -> None:
     with hub.db.transaction() as tx:
-        flow.enact(tx, hand(hub, actor), version, day)
+        flow.enact(tx, hand(hub, actor), version, begins)
     hub.look_again()
 
 
@@ -269,7 +271,7 @@ async def save(
 @router.post("/{version}/{code}/use")
 async def use(request: Request, hub: TheHub, actor: Writer, version: int, code: str) -> Response:
     """Retire a category of a draft, or take it back into use."""
-    active = _text(await request.form(), "active") == "yes"
+    active = text(await request.form(), "active") == "yes"
     await asyncio.to_thread(_used, hub, actor, version, code, active=active)
     return _to(version, code)
 
@@ -289,7 +291,7 @@ def remove(hub: TheHub, actor: Writer, version: int, code: str) -> Response:
 
 async def _written(request: Request, hub: Hub, actor: Actor, version: int, was: str) -> Response:
     sent, lang = await request.form(), language(request)
-    cells = {name: _text(sent, name) for name in (*_HEAD, "replaces", "seen")}
+    cells = {name: text(sent, name) for name in (*_HEAD, "replaces", "seen")}
     blocks = _blocks(sent)
     kept = [(n, block) for n, block in enumerate(blocks, start=1) if _says(block)]
     made, rejects = read_one({**_head(cells), **block} for _, block in kept)
@@ -325,10 +327,10 @@ def _head(cells: Mapping[str, str]) -> dict[str, str]:
 
 def _blocks(sent: FormData) -> list[dict[str, str]]:
     """Return the conditions of a form as typed, but for those marked to go."""
-    numbers = range(1, min(MOST, int(_text(sent, "blocks") or 0)) + 1)
+    numbers = range(1, min(MOST, int(text(sent, "blocks") or 0)) + 1)
     return [
         {
-            **{name: _text(sent, f"{name}-{n}") for name in _BLOCK},
+            **{name: text(sent, f"{name}-{n}") for name in _BLOCK},
             "hazard": "yes" if sent.get(f"hazard-{n}") else "no",
         }
         for n in numbers
@@ -395,24 +397,6 @@ def _can(listed: flow.Listed, actor: Actor) -> dict[str, Any]:
 def _days(hub: Hub, actor: Actor) -> dict[str, str]:
     today = hand(hub, actor).today
     return {"today": today.isoformat(), "tomorrow": (today + timedelta(days=1)).isoformat()}
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise NotFound("version", text)
-    return int(text)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadField("valid_from", text, why="write a day such as 2027-01-01") from None
-
-
-def _text(sent: FormData, name: str) -> str:
-    value = sent.get(name)
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _to(version: int, code: str = "") -> Response:

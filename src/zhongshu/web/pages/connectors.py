@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import PurePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.values import Refused
@@ -18,27 +17,18 @@ from zhongshu.flow import terms
 from zhongshu.flow.people import Hand
 from zhongshu.store import connectors as store
 from zhongshu.store.db import Tx
-from zhongshu.web.api.people import governs, hand_of
-from zhongshu.web.api.proposals import decides
 from zhongshu.web.api.workshop import new_key, words_said
+from zhongshu.web.forms import Sent, day, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, governs, hand_of, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.people import text
-from zhongshu.web.pages.rules import writes
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False, prefix="/workshop")
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
 Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
 Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 @router.get("/connectors")
@@ -51,7 +41,6 @@ def _connectors(
     request: Request, hub: Hub, actor: Actor, *, refusal: Refused | None = None, key: str = ""
 ) -> Response:
     governs(actor)
-    request.app.state.tally.write()
     with hub.db.transaction() as tx:
         found = store.keys(tx, since=hub.clock() - timedelta(days=1))
         imports, replay = store.imports(tx), store.replay(tx)
@@ -84,17 +73,17 @@ def make(request: Request, hub: TheHub, actor: Governor, sent: Sent) -> Response
 @router.post("/connectors/{key}/rotate")
 def rotate(request: Request, hub: TheHub, actor: Governor, key: str, sent: Sent) -> Response:
     """Make a second key, shown this once; the first works until a day."""
-    new, day = new_key(hub), _day(text(sent, "on"))
+    new, until = new_key(hub), day("on", text(sent, "on"))
     return _done(
-        request, hub, actor, new, lambda tx, hand: flow.rotate(tx, hand, key, new=new, until=day)
+        request, hub, actor, new, lambda tx, hand: flow.rotate(tx, hand, key, new=new, until=until)
     )
 
 
 @router.post("/connectors/{key}/revoke")
 def revoke(request: Request, hub: TheHub, actor: Governor, key: str, sent: Sent) -> Response:
     """Let a key work no more from a day on."""
-    day = _day(text(sent, "on"))
-    return _done(request, hub, actor, "", lambda tx, hand: flow.revoke(tx, hand, key, on=day))
+    on = day("on", text(sent, "on"))
+    return _done(request, hub, actor, "", lambda tx, hand: flow.revoke(tx, hand, key, on=on))
 
 
 @router.post("/connectors/{key}/again")
@@ -154,10 +143,3 @@ def name(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
         return _words(request, hub, actor, refusal)
     hub.look_again()
     return RedirectResponse("/workshop/words", 303)
-
-
-def _day(said: str) -> date:
-    try:
-        return date.fromisoformat(said)
-    except ValueError:
-        raise BadField("on", said, why="write a day such as 2027-01-01") from None

@@ -6,20 +6,19 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from zhongshu.core.access import Actor
 from zhongshu.core.assets import Asset
 from zhongshu.core.begun import DANGER
 from zhongshu.core.catalogue import DOOR_GROUPS
-from zhongshu.core.intake import Draft
 from zhongshu.core.values import Refused
 from zhongshu.flow import waiting
 from zhongshu.store import assets
 from zhongshu.web import taking
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
-from zhongshu.web.look import language, page, root
+from zhongshu.web.look import language, page
 from zhongshu.web.problems import problem
 
 router = APIRouter(include_in_schema=False)
@@ -68,13 +67,10 @@ async def report(
         "tell": tell,
     }  # fmt: skip
     try:
-        files = [file for file in (photo or [])[: taking.MOST_PHOTOS] if file.filename]
-        photos = [await taking.picture(file) for file in files]
-        draft = Draft(
-            text=text, channel=taking.channel(actor),
-            lon=taking.degrees("lon", lon), lat=taking.degrees("lat", lat),
-            address=address, contact=contact, lang=language(request), source="web",
-            category=taking.category(hub, text, group), key=token or None, joins=joins,
+        photos = await taking.photos(photo)
+        draft = taking.draft(
+            request, text=text, group=group, lon=lon, lat=lat, address=address, contact=contact,
+            channel=taking.channel(actor), key=token or None, joins=joins,
             asset=asset.strip() or None, tell=bool(tell),
         )  # fmt: skip
         known = await asyncio.to_thread(taking.known, hub, actor, draft, group) if not joins else []
@@ -90,27 +86,18 @@ async def report(
         # What was refused was not taken in: the form goes on under a key of its own.
         said["token"] = hub.random(_TOKEN_BYTES).hex()
         return _form(request, said, refusal)
-    lost = await asyncio.to_thread(taking.keep, hub, answer, photos, str(said["held"]))
-    tail = "?new=1&lost=1" if lost else "?new=1"
-    return RedirectResponse(f"{root(request)}/t/{answer.code}{tail}", 303)
+    return await taking.received(request, answer, photos, said["held"])
 
 
 @router.post("/report/near")
 @router.post("/en/report/near")
 def near(
-    request: Request, hub: TheHub, actor: Public, text: Annotated[str, Form()] = "",
+    request: Request, actor: Public, text: Annotated[str, Form()] = "",
     group: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
     lat: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """Show what is known already at a place while a report is being written."""
-    try:
-        draft = Draft(
-            text=text or "…", lon=taking.degrees("lon", lon), lat=taking.degrees("lat", lat),
-            category=taking.category(hub, text, group),
-        )  # fmt: skip
-        known = taking.known(hub, actor, draft, group)
-    except Refused:  # what is not finished yet is no mistake yet
-        known = []
+    known = taking.likely(request, actor, text=text, group=group, lon=lon, lat=lat)
     return page(request, "known_near.html", {"known": known})
 
 

@@ -28,10 +28,11 @@ from zhongshu.store import cases as store
 from zhongshu.store.db import Tx
 from zhongshu.web import appfiles
 from zhongshu.web.api.reports import ReportIn, filed
+from zhongshu.web.forms import degrees
 from zhongshu.web.guard import Anybody, Needs, TheHub
 from zhongshu.web.look import language, page, said
 from zhongshu.web.plan import plan
-from zhongshu.web.problems import BadField, problem
+from zhongshu.web.problems import problem
 from zhongshu.web.shots import MOST, PhotoIn
 from zhongshu.web.vocabulary import N_
 
@@ -78,7 +79,7 @@ async def report(
             # The kind alone says what is wrong, where nobody has a hand free to write.
             text=text or (kind.name.said(language(request)) if kind else ""),
             channel=Channel.FIELD, category=category or None, address=address,
-            lon=_degrees("lon", lon), lat=_degrees("lat", lat), lang=language(request),
+            lon=degrees("lon", lon), lat=degrees("lat", lat), lang=language(request),
             photos=[
                 PhotoIn.model_construct(data=await each.read())
                 for each in (photo or [])[:MOST]
@@ -269,12 +270,3 @@ def _crumbs(city: City, area: Any, own: Sequence[Any]) -> list[Any]:
     chain = city.tree.chain(area.id)[:-1]
     first = next((n for n, a in enumerate(chain) if a.id in mine), len(chain))
     return list(chain[first:])
-
-
-def _degrees(field_name: str, text: str) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise BadField(field_name, text, why="degrees, such as 113.62") from None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, NotFound, Permission
 from zhongshu.core.grid import Columns, editing
@@ -24,19 +22,16 @@ from zhongshu.web import sheets
 from zhongshu.web.api.grid import (
     EditIn,
     Pair,
-    brought,
     edited,
     opened,
     turn_said,
     wanted_turns,
 )
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
+from zhongshu.web.forms import Sent, day, file, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.people import text
-from zhongshu.web.pages.rules import writes
 from zhongshu.web.plan import plan
 from zhongshu.web.problems import BadField, problem
 
@@ -53,13 +48,6 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "name_en": ("name_en", "NAME_EN"),
     "parent": ("parent", "parent_code", "上级编码", "PARENT"),
 }
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 @router.get("")
@@ -101,15 +89,11 @@ def make(hub: TheHub, actor: Writer, sent: Sent) -> Response:
 
 
 @router.post("/import")
-async def bring(request: Request, hub: TheHub, actor: Writer) -> Response:
+async def bring(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft of a file; nothing is in force before a day is set."""
-    sent = await request.form()
     typed = {n: text(sent, n) for n in ("title", "kind", "crs", "epsg", "code", "name_zh", "name_en", "parent", "whole")}  # fmt: skip
-    file = sent.get("file")
     try:
-        if file is None or isinstance(file, str) or not file.filename:
-            raise NoFile("file")
-        number = await asyncio.to_thread(_brought, hub, actor, file.filename, await file.read(), typed)  # fmt: skip
+        number = await asyncio.to_thread(_brought, hub, actor, *await file(sent), typed)
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -131,15 +115,10 @@ def _brought(hub: Hub, actor: Actor, name: str, data: bytes, typed: Mapping[str,
     if not crs:
         raise NoDatum("crs")
     with hub.db.transaction() as tx:
-        return brought(
+        return flow.brought(
             tx, hub.city(), hand_of(hub, actor), features, title=typed["title"] or name,
             kind=typed["kind"], crs=crs, whole=bool(typed["whole"]), columns=Columns(**chosen),
         )  # fmt: skip
-
-
-class NoFile(Refused):
-    message = "No file was chosen."
-    remedy = "Choose a GeoJSON file, a GeoPackage or a zipped Shapefile."
 
 
 class NoCode(Refused):
@@ -258,7 +237,7 @@ def act(request: Request, hub: TheHub, actor: Writer, version: int, what: str, s
                 case "set":
                     seen = text(sent, "seen")
                     flow.enact(
-                        tx, hub.city(), hand, version, _day(text(sent, "day")),
+                        tx, hub.city(), hand, version, day("day", text(sent, "day")),
                         seen=int(seen) if seen.isdigit() else None,
                     )  # fmt: skip
                 case "withdraw":
@@ -281,13 +260,6 @@ def act(request: Request, hub: TheHub, actor: Writer, version: int, what: str, s
 
 def _to(version: int, more: str = "") -> Response:
     return RedirectResponse(f"/workshop/grid/{version}{more}", 303)
-
-
-def _day(said: str) -> date:
-    try:
-        return date.fromisoformat(said)
-    except ValueError:
-        raise BadField("day", said, why="write a day such as 2027-01-01") from None
 
 
 def _line(field: str, said: str) -> list[Pair]:

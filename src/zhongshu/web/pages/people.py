@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -22,16 +22,15 @@ from zhongshu.web import sheets
 from zhongshu.web.api.people import (
     STATES,
     accounts_wanted,
-    governs,
-    hand_of,
     new_token,
-    placed,
     post_said,
     posts_wanted,
     state_of,
     words_near,
 )
+from zhongshu.web.forms import Sent, day, number, text
 from zhongshu.web.guard import Anybody, Needs, SignedOut, TheHub, cookie_name, cookie_token
+from zhongshu.web.hands import governs, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import BadField, problem
@@ -40,13 +39,6 @@ router = APIRouter(include_in_schema=False)
 Governor = Annotated[Actor, Depends(Needs(Permission.ACCOUNT_WRITE))]
 Public = Annotated[Actor | None, Depends(Anybody())]
 PAGE = 100
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 def read_token(text: str) -> bytes:
@@ -178,11 +170,12 @@ def account_act(
         "block": lambda tx, hand: flow.block(tx, hand, account),
         "unblock": lambda tx, hand: flow.unblock(tx, hand, account),
         "appoint": lambda tx, hand: flow.appoint(
-            tx, hand, _number(text(sent, "post")), account, since=_day(sent, "since"),
-            until=_day(sent, "until") if text(sent, "until") else None,
+            tx, hand, number(text(sent, "post")), account, since=day("since", text(sent, "since")),
+            until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, _number(text(sent, "post")), account, on=_day(sent, "on")
+            tx, hand, number(text(sent, "post")), account, on=day("on", text(sent, "on")),
+            held_from=_moment(sent, "held_from"),
         ),
     }  # fmt: skip
     if what not in acts:
@@ -246,7 +239,7 @@ def make_post(request: Request, hub: TheHub, actor: Governor, sent: Sent) -> Res
             post = flow.make_post(
                 tx, hand_of(hub, governs(actor)), duty=typed["duty"], name_zh=typed["name_zh"],
                 name_en=typed["name_en"], phone=typed["phone"],
-                **placed(hub.city(), typed["area"], typed["unit"]),
+                **flow.placed(hub.city(), typed["area"], typed["unit"]),
             )  # fmt: skip
     except Refused as refusal:
         return _posts(request, hub, actor, refusal=refusal, typed=typed)
@@ -319,11 +312,12 @@ def post_act(
         "end": lambda tx, hand: flow.end_post(tx, hand, post),
         "again": lambda tx, hand: flow.post_again(tx, hand, post),
         "appoint": lambda tx, hand: flow.appoint(
-            tx, hand, post, _number(text(sent, "account")), since=_day(sent, "since"),
-            until=_day(sent, "until") if text(sent, "until") else None,
+            tx, hand, post, number(text(sent, "account")), since=day("since", text(sent, "since")),
+            until=day("until", text(sent, "until")) if text(sent, "until") else None,
         ),
         "relieve": lambda tx, hand: flow.relieve(
-            tx, hand, post, _number(text(sent, "account")), on=_day(sent, "on")
+            tx, hand, post, number(text(sent, "account")), on=day("on", text(sent, "on")),
+            held_from=_moment(sent, "held_from"),
         ),
     }  # fmt: skip
     if what not in acts:
@@ -407,25 +401,12 @@ class Differ(Refused):
     remedy = "Write the same one twice."
 
 
-# ── reading forms ────────────────────────────────────────────────────────────────────
-
-
-def text(sent: FormData, name: str) -> str:
-    value = sent.get(name)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _number(said: str) -> int:
-    if not (said.isascii() and said.isdigit()) or len(said) > 15:
-        raise NotFound("number", said)
-    return int(said)
-
-
-def _day(sent: FormData, name: str) -> date:
+def _moment(sent: FormData, name: str) -> datetime | None:
+    said = text(sent, name)
     try:
-        return date.fromisoformat(text(sent, name))
+        return datetime.fromisoformat(said) if said else None
     except ValueError:
-        raise BadField(name, text(sent, name), why="write a day such as 2027-01-01") from None
+        raise BadField(name, said, why="a moment such as 2027-01-01T00:00:00+08:00") from None
 
 
 def _start(query: Mapping[str, str]) -> int:

@@ -20,19 +20,18 @@ from zhongshu.store import proposals as store
 from zhongshu.store.db import Tx
 from zhongshu.store.proposals import Kept
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after, among, case_json, decides, join_kind
+from zhongshu.web.api.proposals import after, among, case_json, join_kind
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, writes
 from zhongshu.web.look import language, page
 from zhongshu.web.pages.rules import (
     Exporter,
     Reader,
-    Sent,
     Writer,
     day_of,
     number,
-    said,
     subject_of,
-    writes,
 )
 from zhongshu.web.problems import problem
 
@@ -57,7 +56,7 @@ def make(hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Begin an empty draft."""
     with hub.db.transaction() as tx:
         made = proposals.make(
-            tx, title=said(sent, "title"), by=decides(actor).account, at=hub.clock()
+            tx, title=text(sent, "title"), by=decides(actor).account, at=hub.clock()
         )
     return _to(made)
 
@@ -90,7 +89,7 @@ def drop(proposal: int, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Take a change out of a draft."""
     decides(actor)
     with hub.db.transaction() as tx:
-        proposals.drop(tx, proposal, subject_of(said(sent, "subject")), said(sent, "key"))
+        proposals.drop(tx, proposal, subject_of(text(sent, "subject")), text(sent, "key"))
     return _to(proposal)
 
 
@@ -108,7 +107,7 @@ def copy(proposal: int, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Make a draft with the same changes."""
     with hub.db.transaction() as tx:
         made = proposals.copy(
-            tx, hub.city(), proposal, title=said(sent, "title"), by=decides(actor).account,
+            tx, hub.city(), proposal, title=text(sent, "title"), by=decides(actor).account,
             at=hub.clock(),
         )  # fmt: skip
     return _to(made)
@@ -121,8 +120,8 @@ def run(proposal: int, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     since, until = whatif.last_month(city, hub.clock())
     with hub.db.transaction() as tx:
         asked = whatif.ask(
-            tx, city, proposal, since=day_of(said(sent, "since"), "since", since),
-            until=day_of(said(sent, "until"), "until", until), by=decides(actor).account,
+            tx, city, proposal, since=day_of(text(sent, "since"), "since", since),
+            until=day_of(text(sent, "until"), "until", until), by=decides(actor).account,
             at=hub.clock(),
         )  # fmt: skip
     return _to(f"{proposal}/runs/{asked}")
@@ -134,8 +133,8 @@ def on(proposal: int, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     today = proposals.today(hub.city(), hub.clock())
     with hub.db.transaction() as tx:
         proposals.switch_on(
-            tx, proposal, starts_on=day_of(said(sent, "starts_on"), "starts_on", today),
-            reason=said(sent, "reason"), version=number(said(sent, "version")) or None,
+            tx, proposal, starts_on=day_of(text(sent, "starts_on"), "starts_on", today),
+            reason=text(sent, "reason"), version=number(text(sent, "version")) or None,
             by=decides(actor).account, at=hub.clock(),
         )  # fmt: skip
     return _to(proposal)
@@ -146,7 +145,7 @@ def off(proposal: int, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Switch it off, or take its day back."""
     with hub.db.transaction() as tx:
         proposals.switch_off(
-            tx, proposal, reason=said(sent, "reason"), by=decides(actor).account, at=hub.clock()
+            tx, proposal, reason=text(sent, "reason"), by=decides(actor).account, at=hub.clock()
         )
     return _to(proposal)
 

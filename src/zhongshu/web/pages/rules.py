@@ -26,11 +26,12 @@ from zhongshu.core.proposals import (
 from zhongshu.core.values import Refused
 from zhongshu.flow import proposals, same, whatif
 from zhongshu.flow.city import City
-from zhongshu.store import accounts, city_facts, pasts
+from zhongshu.store import pasts
 from zhongshu.store import proposals as store
 from zhongshu.web import rulewords, sheets
-from zhongshu.web.api.proposals import after, decides
+from zhongshu.web.forms import Sent, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, writes
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
 from zhongshu.web.problems import BadField, problem
@@ -41,18 +42,6 @@ Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
 Exporter = Annotated[Actor, Depends(Needs(Permission.EXPORT))]
 PAGE = 100
 WHICH = ("", "never", "auto", "idle", "timed", "owner")
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
-
-
-def writes(actor: Actor) -> bool:
-    """Say whether an actor may change the rules of the whole city."""
-    return actor.acting(Permission.CITY_WRITE, area_code=None, unit=None) is not None
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────
@@ -213,27 +202,10 @@ def calendar(request: Request, hub: TheHub, actor: Reader) -> Response:
 
 
 @router.get("/history")
-def history(request: Request, hub: TheHub, actor: Reader) -> Response:
-    """Show what was changed of the city's own data, by whom, when and why."""
-    before, city, lang = after(request.query_params), hub.city(), language(request)
-    with hub.db.transaction() as tx:
-        found = city_facts.listing(tx, before=before or None, limit=51)
-        names = accounts.names(tx, sorted({f.account for f in found if f.account is not None}))
-    told = {
-        fact.id: [
-            rulewords.told(Change.read(change), city, lang)
-            for change in fact.says.get("changes", ())
-            if isinstance(change, dict) and "subject" in change
-        ]
-        for fact in found[:50]
-    }
-    return page(
-        request, "rules_history.html",
-        {
-            "facts": found[:50], "names": names, "told": told, "writes": writes(actor),
-            "next": found[49].id if len(found) > 50 else None,
-        },
-    )  # fmt: skip
+def history(request: Request, _: Reader) -> Response:
+    """Lead to the one list of changes."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/workshop/history{query}", 303)
 
 
 # ── changing, into a draft ───────────────────────────────────────────────────────────
@@ -252,16 +224,16 @@ def change(request: Request, hub: TheHub, actor: Writer) -> Response:
 @router.post("/change")
 def changed(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Put a change into a draft, the one chosen or a new one; show the draft."""
-    subject, key = subject_of(said(sent, "subject")), said(sent, "key")
-    chosen = number(said(sent, "proposal"))
+    subject, key = subject_of(text(sent, "subject")), text(sent, "key")
+    chosen = number(text(sent, "proposal"))
     by, at, city = decides(actor).account, hub.clock(), hub.city()
     now: dict[str, Any] | None = None
     try:
-        if not said(sent, "gone"):
+        if not text(sent, "gone"):
             now = _READ[subject](sent)
         with hub.db.transaction() as tx:
             if not chosen:
-                title = said(sent, "title")
+                title = text(sent, "title")
                 chosen = proposals.make(tx, title=title, by=by, at=at)
             if subject is Subject.RULE and now is not None:
                 now = {**_base(city, proposals.get(tx, chosen), subject, key, at), **now}
@@ -271,7 +243,7 @@ def changed(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Respons
     except Refused as refusal:
         if refusal.status != 422:
             raise
-        draft = number(said(sent, "proposal"))
+        draft = number(text(sent, "proposal"))
         return _form(request, hub, actor, subject, key, draft, refusal=refusal, entered=now, sent=sent)  # fmt: skip
     return RedirectResponse(f"/workshop/rules/proposals/{chosen}", 303)
 
@@ -297,7 +269,7 @@ def _form(
             "subject": subject, "key": key, "was": was, "shall": about.now, "draft": draft,
             "drafts": drafts, "about": rulewords.title(about, city, lang) if key or was else "",
             "told": rulewords.told(about, city, lang) if was is not None else None,
-            "title_given": said(sent, "title") if sent is not None else "",
+            "title_given": text(sent, "title") if sent is not None else "",
             "writes": writes(actor), "leads": list(Lead),
             "problem": problem(refusal, lang) if refusal is not None else None,
             **lists(city),
@@ -333,67 +305,63 @@ def _rule(sent: FormData) -> dict[str, Any]:
     hours: list[dict[str, Any]] = []
     for n in range(20):
         days = [int(day) for day in _many(sent, f"days{n}") if day.isdigit()]
-        start, end = said(sent, f"start{n}"), said(sent, f"end{n}")
+        start, end = text(sent, f"start{n}"), text(sent, f"end{n}")
         if days or start or end:
             hours.append({"days": days, "start": start, "end": end})
-    priority = said(sent, "priority") or "0"
+    priority = text(sent, "priority") or "0"
     try:
         number = int(priority[:9])
     except ValueError:
         raise BadField("priority", priority, why="a whole number") from None
-    lead = said(sent, "lead") or Lead.UNIT.value
+    lead = text(sent, "lead") or Lead.UNIT.value
     return {
-        "lead": lead, "unit": said(sent, "unit") if lead == Lead.UNIT else "",
-        "category": said(sent, "category").split(" ")[0],
-        "area": said(sent, "area").split(" ")[0], "owner": said(sent, "owner"), "hours": hours,
+        "lead": lead, "unit": text(sent, "unit") if lead == Lead.UNIT else "",
+        "category": text(sent, "category").split(" ")[0],
+        "area": text(sent, "area").split(" ")[0], "owner": text(sent, "owner"), "hours": hours,
         "co_units": _many(sent, "co_units"), "forbidden": _many(sent, "forbidden"),
-        "clause": said(sent, "clause"), "priority": number, "auto": bool(said(sent, "auto")),
-        "valid_until": said(sent, "valid_until") or None,
+        "clause": text(sent, "clause"), "priority": number, "auto": bool(text(sent, "auto")),
+        "valid_until": text(sent, "valid_until") or None,
     }  # fmt: skip
 
 
 def _hours(sent: FormData) -> dict[str, Any]:
     periods = [
         [edge.strip() for edge in period.replace("–", "-").split("-")]
-        for period in said(sent, "periods").replace("，", ",").split(",")
+        for period in text(sent, "periods").replace("，", ",").split(",")
         if period.strip()
     ]
     return {
         "periods": periods, "days_off": [int(d) for d in _many(sent, "days_off") if d.isdigit()],
-        "holidays_too": bool(said(sent, "holidays_too")),
+        "holidays_too": bool(text(sent, "holidays_too")),
     }  # fmt: skip
 
 
 def _day(sent: FormData) -> dict[str, Any] | None:
-    kind = said(sent, "kind")
-    return {"kind": kind, "name": said(sent, "name")} if kind else None
+    kind = text(sent, "kind")
+    return {"kind": kind, "name": text(sent, "name")} if kind else None
 
 
 def _same(sent: FormData) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in BOUNDS:
-        text = said(sent, part)
-        if not text:
+        written = text(sent, part)
+        if not written:
             continue
         try:
-            found[part] = float(text)
+            found[part] = float(written)
         except ValueError:
-            raise BadField(part, text, why="a number") from None
-    return {**found, "joins": said(sent, "joins") != "no"}
+            raise BadField(part, written, why="a number") from None
+    return {**found, "joins": text(sent, "joins") != "no"}
 
 
 def _limit(sent: FormData) -> dict[str, Any]:
-    return {"limit": said(sent, "limit")}
+    return {"limit": text(sent, "limit")}
 
 
 _READ: Mapping[Subject, Any] = {
     Subject.RULE: _rule, Subject.LIMIT: _limit, Subject.STAGE: _limit, Subject.HOURS: _hours,
     Subject.DAY: _day, Subject.SAME: _same,
 }  # fmt: skip
-
-
-def said(sent: FormData, name: str) -> str:
-    return str(sent.get(name) or "").strip()
 
 
 def _many(sent: FormData, name: str) -> list[str]:

@@ -7,32 +7,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor, Permission
 from zhongshu.core.values import Refused
 from zhongshu.flow import start as flow
 from zhongshu.link import holidays, sheets
-from zhongshu.web.api.people import hand_of
-from zhongshu.web.api.proposals import decides
+from zhongshu.web.forms import Sent, file, text
 from zhongshu.web.guard import Needs, TheHub
+from zhongshu.web.hands import decides, hand_of
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.grid import NoFile
-from zhongshu.web.pages.people import text
 from zhongshu.web.problems import BadField, problem
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/start")
 Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
 #: Countries whose holidays can be brought in by a press; China with its make-up workdays.
 COUNTRIES = ("CN", "HK", "MO", "TW", "SG", "JP", "KR", "US", "GB", "DE", "FR", "AU", "CA")
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
 
 
 @router.get("")
@@ -96,14 +86,10 @@ def days(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
 
 
 @router.post("/units")
-async def units(request: Request, hub: TheHub, actor: Writer) -> Response:
+async def units(request: Request, hub: TheHub, actor: Writer, sent: Sent) -> Response:
     """Bring in units from a table, and name every row that is refused."""
-    sent = await request.form()
-    file = sent.get("file")
     try:
-        if file is None or isinstance(file, str) or not file.filename:
-            raise NoFile("file")
-        told = await asyncio.to_thread(_units, hub, actor, file.filename, await file.read())
+        told = await asyncio.to_thread(_units, hub, actor, *await file(sent))
     except Refused as refusal:
         return await asyncio.to_thread(_start, request, hub, actor, refusal=refusal)
     hub.look_again()

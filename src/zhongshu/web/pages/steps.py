@@ -1,8 +1,9 @@
-"""Reporting step by step: one question on a page, nothing kept on the server in between.
+"""Reporting step by step: one question on a page.
 
-What was said lies sealed in a cookie of the reporter's own browser (`core.begun`); photos wait
-as they do everywhere (`flow.waiting`). Every page is a plain GET, so that “back”, “again” and
-the choice of the language lose nothing.
+What was said lies sealed in a cookie of the reporter's own browser (`core.begun`), an hour at
+most; only photos wait on the server, as they do everywhere (`flow.waiting`). An answer that is
+taken leads to a plain GET, so that “back”, “again” and the choice of the language lose nothing;
+one that is refused is answered with the same page and what was written.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
 
 from zhongshu.core.access import Actor
 from zhongshu.core.begun import (
@@ -33,7 +35,6 @@ from zhongshu.core.begun import (
     shut,
 )
 from zhongshu.core.catalogue import DOOR_GROUPS, danger_in
-from zhongshu.core.intake import Draft
 from zhongshu.core.place import Point
 from zhongshu.core.privacy import NONCE_BYTES, read_contact, stripped
 from zhongshu.core.values import Refused
@@ -42,6 +43,7 @@ from zhongshu.flow.things import NoSuchAsset
 from zhongshu.store import assets
 from zhongshu.store import city as city_store
 from zhongshu.web import plan, taking
+from zhongshu.web.forms import Sent, degrees, text
 from zhongshu.web.guard import Anybody, TheHub
 from zhongshu.web.hub import Hub
 from zhongshu.web.look import language, page, root, said
@@ -92,7 +94,7 @@ def show(
     if begun is None or due is not step:
         return RedirectResponse(_at(request, due), 303)
     if step is Step.KNOWN:
-        known = _known(request, hub, actor, begun)
+        known = _known(request, actor, begun)
         if not known:
             return RedirectResponse(_at(request, _still(begun)), 303)
         return _shown(request, hub, step, begun, {"known": known})
@@ -123,27 +125,27 @@ def call(request: Request, hub: TheHub, _: Public) -> Response:
 
 @router.post("/report/where")
 @router.post("/en/report/where")
-def where(
-    request: Request, hub: TheHub, _: Public,
-    address: Annotated[str, Form()] = "", lon: Annotated[str, Form()] = "",
-    lat: Annotated[str, Form()] = "", thing: Annotated[str, Form()] = "",
-    area: Annotated[str, Form()] = "", do: Annotated[str, Form()] = "",
-    x: Annotated[str, Form(alias="spot.x")] = "", y: Annotated[str, Form(alias="spot.y")] = "",
-) -> Response:  # fmt: skip
+def where(request: Request, hub: TheHub, _: Public, sent: Sent) -> Response:
     """Keep a place: a point, a thing, a press on the plan of an area, or words; or look for it."""
     begun = _begun(request, hub)
     if begun is None:
         return RedirectResponse(_at(request, Step.WHAT), 303)
-    written = replace(begun, address=stripped(address).strip()[:200] or begun.address)
+    do, area, address = (
+        text(sent, "do"),
+        text(sent, "area"),
+        stripped(text(sent, "address")).strip(),
+    )
+    # A form with the field says what it holds, nothing too; a press elsewhere changes no words.
+    written = replace(begun, address=address[:200]) if "address" in sent else begun
     try:
         if do == "search":
             return _kept(request, hub, replace(written, sought=address[:100]), Step.WHERE)
         if do == "forget":
-            blank = replace(written, lon="", lat="", spot="", asset="", joins="")
+            blank = replace(
+                begun, lon="", lat="", spot="", asset="", joins="", address="", sought=""
+            )
             return _kept(request, hub, blank, Step.WHERE)
-        placed = _placed(
-            hub, written, address=address, lon=lon, lat=lat, thing=thing, area=area, at=(x, y)
-        )
+        placed = _placed(hub, written, sent)
     except Refused as refusal:
         return _shown(request, hub, Step.WHERE, written, {"within": area}, refusal=refusal)
     return _on(request, hub, Step.WHERE, replace(placed, sought="", joins=""))
@@ -167,18 +169,17 @@ async def words(
     request: Request, hub: TheHub, _: Public, text: Annotated[str, Form()] = "",
     drop: Annotated[str, Form()] = "", photo: list[UploadFile] | None = None,
 ) -> Response:  # fmt: skip
-    """Keep the words, with what is personal cut out of them, and let the photos wait."""
+    """Keep the words as they were written, and let the photos wait."""
     begun = _begun(request, hub)
     if begun is None:
         return RedirectResponse(_at(request, Step.WHAT), 303)
     held = "" if drop else begun.held
-    # The words stay as they were written: what is personal is cut out where they are kept.
+    # What is personal is cut out of them where they come to stay: when the report is taken in.
     written = replace(begun, text=text.strip()[:5000], held=held)
     try:
         if not written.text and not begun.following:
             raise NothingSaid("text", "")
-        files = [f for f in (photo or [])[: taking.MOST_PHOTOS] if f.filename]
-        photos = [await taking.picture(file) for file in files]
+        photos = await taking.photos(photo)
         if photos:
             key = await asyncio.to_thread(taking.wait, hub, held, photos)
             if not key:
@@ -215,23 +216,18 @@ async def send(request: Request, hub: TheHub, actor: Public) -> Response:
     begun = _begun(request, hub)
     if begun is None or begun.open_steps():
         return RedirectResponse(_at(request, begun.open_steps()[0] if begun else Step.WHAT), 303)
-    lang = language(request)
     try:
-        draft = Draft(
-            text=begun.text or said(THE_SAME, lang), channel=taking.channel(actor),
-            lon=taking.degrees("lon", begun.lon), lat=taking.degrees("lat", begun.lat),
-            address=begun.address, contact=begun.contact, lang=lang, source="web",
-            category=taking.category(hub, begun.text, begun.group), key=begun.key,
-            joins=begun.joins, asset=begun.asset or None, tell=begun.tell,
+        draft = taking.draft(
+            request, text=begun.text or said(THE_SAME, language(request)), group=begun.group,
+            lon=begun.lon, lat=begun.lat, address=begun.address, contact=begun.contact,
+            channel=taking.channel(actor), key=begun.key, joins=begun.joins,
+            asset=begun.asset or None, tell=begun.tell,
         )  # fmt: skip
         receipt = await request.app.state.reports.send(draft)
     except Refused as refusal:
         fresh = replace(begun, key=hub.random(12).hex(), joins="")
         return _shown(request, hub, Step.CHECK, fresh, refusal=refusal)
-    lost = await asyncio.to_thread(taking.keep, hub, receipt, [], begun.held)
-    answer = RedirectResponse(
-        f"{root(request)}/t/{receipt.code}?new=1{'&lost=1' if lost else ''}", 303
-    )
+    answer = await taking.received(request, receipt, [], begun.held)
     answer.delete_cookie(COOKIE, path="/")
     return answer
 
@@ -268,7 +264,7 @@ def _kept(request: Request, hub: Hub, begun: Begun, step: Step) -> Response:
 
 
 def _keep(answer: Response, hub: Hub, begun: Begun) -> None:
-    """Let the browser hold what was said, until it is closed or an hour is over."""
+    """Let the browser hold what was said, until it is closed; we read it for an hour (`FOR`)."""
     letters = shut(begun, key=hub.key, nonce=hub.random(NONCE_BYTES))
     answer.set_cookie(COOKIE, letters, httponly=True, samesite="lax", secure=hub.https, path="/")
 
@@ -283,11 +279,9 @@ def _still(begun: Begun) -> Step:
     return still[0] if still else Step.CHECK
 
 
-def _placed(
-    hub: Hub, begun: Begun, *, address: str, lon: str, lat: str, thing: str, area: str,
-    at: tuple[str, str],
-) -> Begun:  # fmt: skip
+def _placed(hub: Hub, begun: Begun, sent: FormData) -> Begun:
     """Return what was said with the place that a form of the step says."""
+    thing, area, lon, lat = (text(sent, name) for name in ("thing", "area", "lon", "lat"))
     if thing:
         with hub.db.reading() as connection:
             found = assets.get(connection, thing[:60])
@@ -298,15 +292,15 @@ def _placed(
             lat=str(found.place.lat),
         )  # fmt: skip
     if area:
-        place = _pressed(hub, area, at)
+        place = _pressed(hub, area, (text(sent, "spot.x"), text(sent, "spot.y")))
         return replace(begun, asset="", spot=area, lon=str(place.lon), lat=str(place.lat))
     if lon and lat:
-        Point(taking.degrees("lon", lon) or 0.0, taking.degrees("lat", lat) or 0.0)
+        Point(degrees("lon", lon) or 0.0, degrees("lat", lat) or 0.0)
         moved = (lon, lat) != (begun.lon, begun.lat)
         return replace(
             begun, lon=lon[:20], lat=lat[:20], **({"asset": "", "spot": ""} if moved else {})
         )
-    if not address.strip() and not begun.placed:
+    if not begun.placed:
         raise NoPlaceSaid("address", "")
     return begun
 
@@ -322,19 +316,13 @@ def _pressed(hub: Hub, code: str, at: tuple[str, str]) -> Point:
     return seen.at(x, y) if x or y or inside is None else inside
 
 
-def _known(request: Request, hub: Hub, actor: Actor | None, begun: Begun) -> list[dict[str, Any]]:
+def _known(request: Request, actor: Actor | None, begun: Begun) -> list[dict[str, Any]]:
     """Return the matters to ask about, where it can be one that is known already."""
     if begun.urgent or begun.group == DANGER or begun.asset:
         return []
-    try:
-        draft = Draft(
-            text=begun.text or "…", lon=taking.degrees("lon", begun.lon),
-            lat=taking.degrees("lat", begun.lat), lang=language(request),
-            category=taking.category(hub, begun.text, begun.group),
-        )  # fmt: skip
-        return taking.known(hub, actor, draft, begun.group)
-    except Refused:
-        return []
+    return taking.likely(
+        request, actor, text=begun.text, group=begun.group, lon=begun.lon, lat=begun.lat
+    )
 
 
 def _shown(

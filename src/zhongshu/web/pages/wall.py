@@ -19,8 +19,7 @@ from zhongshu.core.values import AreaId, CaseId
 from zhongshu.flow import browse, presets, screen
 from zhongshu.flow.city import City
 from zhongshu.flow.screen import STAGES, Screen, State
-from zhongshu.store import city as city_store
-from zhongshu.store import facts, moments, playback
+from zhongshu.store import accounts, facts, moments, playback
 from zhongshu.store.db import Tx
 from zhongshu.store.moments import Stood
 from zhongshu.web import wanted
@@ -85,7 +84,7 @@ def area(code: str, request: Request, hub: TheHub, actor: Reader) -> Response:
     with hub.db.seeing(actor.sight) as tx:
         stood = (moments.standing if at else moments.standing_now)(tx, actor.sight, at=at or now)
         chain = city.tree.chain(found.id)
-        posts = city_store.posts_on(tx, city.tree.versions(a.id for a in chain), None)
+        posts = accounts.posts_on(tx, city.tree.versions(a.id for a in chain), None, now=now)
     known = city.tree.by_id
     inside = [
         s for s in stood
@@ -190,7 +189,7 @@ def _view(request: Request, hub: Hub, actor: Actor) -> dict[str, Any]:
         recent = moments.happened(
             tx, actor.sight, KINDS, since=(at or now) - RECENT, until=at or now, limit=24
         )
-        contacts = city_store.posts_with(tx, [duty.value for duty in shown.duties])
+        contacts = accounts.posts_with(tx, [duty.value for duty in shown.duties], now=now)
         names = presets.ticked_by(tx, city)
         bars = playback.per_bucket(
             tx, actor.sight, since=period.start, until=period.until, seconds=seconds

@@ -90,7 +90,7 @@ SECTIONS: tuple[tuple[str, str, str, Permission], ...] = (
     ),
     (
         "/workshop/history", N_("Who changed what, and when"),
-        N_("Who changed what of the city’s own data, and when; as a file; undone where it can be."), Permission.CITY_WRITE,
+        N_("Who changed what of the city’s own data, and when; as a file; undone where it can be."), Permission.CITY_READ,
     ),
 )  # fmt: skip
 

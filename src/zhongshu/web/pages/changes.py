@@ -2,74 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from zhongshu.core.access import Actor, NotFound, Permission
+from zhongshu.core.access import Actor, Permission
+from zhongshu.core.proposals import Change
 from zhongshu.core.values import Lang
-from zhongshu.flow import connectors, grid, people, terms
-from zhongshu.flow.people import CannotUndo, Hand
+from zhongshu.flow.changes import UNDOABLE
+from zhongshu.flow.city import City
 from zhongshu.store import accounts, city_facts
 from zhongshu.store.city_facts import CityFact
 from zhongshu.store.db import Tx
-from zhongshu.web import sheets
-from zhongshu.web.api.people import governs, hand_of
+from zhongshu.web import rulewords, sheets
+from zhongshu.web.api.changes import changes_wanted, undone
 from zhongshu.web.guard import Needs, TheHub
-from zhongshu.web.hub import Hub
+from zhongshu.web.hands import knows_access, writes
 from zhongshu.web.look import language, page
-from zhongshu.web.pages.rules import writes
-from zhongshu.web.problems import BadField
 from zhongshu.web.wordbook import WORDS
 
 router = APIRouter(include_in_schema=False, prefix="/workshop/history")
+Reader = Annotated[Actor, Depends(Needs(Permission.CITY_READ))]
 Writer = Annotated[Actor, Depends(Needs(Permission.CITY_WRITE))]
 PAGE = 60
 #: So many changes are written to a file at most.
 MOST = 20_000
 
-#: Beginning of a kind → how such a change is undone.
-UNDOING: Mapping[str, Callable[[Tx, Hand, int], None]] = {
-    "access:": people.undo, "grid:": grid.undo, "key:": connectors.undo, "words:": terms.undo,
-}  # fmt: skip
-UNDOABLE = frozenset({*people.UNDO, *grid.UNDO, *connectors.UNDO, *terms.UNDO})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A change as the page tells it: by whom, about what, and where that stands."""
+    """A change as the page tells it: by whom, about what, where that stands, and the changes of
+    rules it holds, in words.
+    """
 
     fact: CityFact
     by: str
     about: str
     href: str
     undo: bool
+    rules: Sequence[rulewords.Told] = ()
 
 
 @router.get("")
-def history(request: Request, hub: TheHub, actor: Writer) -> Response:
+def history(request: Request, hub: TheHub, actor: Reader) -> Response:
     """Show the changes that are wanted, the newest first."""
-    query = dict(request.query_params)
+    query, may = dict(request.query_params), writes(actor)
     with hub.db.transaction() as tx:
-        found = wanted(tx, hub, actor, query, limit=PAGE + 1)
-        told = tell(tx, found[:PAGE], language(request), may=writes(actor))
+        found = changes_wanted(tx, hub, actor, query, limit=PAGE + 1)
+        told = tell(tx, hub.city(), found[:PAGE], language(request), may=may)
         people_ = _authors(tx, actor)
     return page(
-        request, "history.html",
+        request, "changes.html",
         {
-            "told": told, "asked": query, "kinds": sorted(WORDS["city_fact"]), "families": sorted(WORDS["fact_family"]), "people": people_,
+            "told": told, "asked": query, "kinds": _kinds(actor, "city_fact"),
+            "families": _kinds(actor, "fact_family"), "people": people_, "writes": may,
             "kept": {k: v for k, v in query.items() if k != "after" and v},
             "next": found[PAGE - 1].id if len(found) > PAGE else None,
         },
     )  # fmt: skip
 
 
+def _kinds(actor: Actor, family: str) -> list[str]:
+    """Return the kinds to choose from: of access only for whoever is told of it."""
+    return [k for k in sorted(WORDS[family]) if knows_access(actor) or not k.startswith(city_facts.OF_ACCESS)]  # fmt: skip
+
+
 def _authors(tx: Tx, actor: Actor) -> dict[int, str]:
-    if not actor.may(Permission.ACCOUNT_WRITE):
+    if not knows_access(actor):
         return {}
     return accounts.names(tx, city_facts.authors(tx))
 
@@ -78,8 +80,8 @@ def _authors(tx: Tx, actor: Actor) -> dict[int, str]:
 def history_csv(request: Request, hub: TheHub, actor: Writer) -> StreamingResponse:
     """Stream the changes that are wanted as a file."""
     with hub.db.transaction() as tx:
-        found = wanted(tx, hub, actor, dict(request.query_params), limit=MOST)
-        told = tell(tx, found, language(request), may=False)
+        found = changes_wanted(tx, hub, actor, dict(request.query_params), limit=MOST)
+        told = tell(tx, hub.city(), found, language(request), may=False)
     rows = [
         {
             "id": one.fact.id, "at": one.fact.at.isoformat(), "by": one.by, "kind": one.fact.kind,
@@ -93,41 +95,11 @@ def history_csv(request: Request, hub: TheHub, actor: Writer) -> StreamingRespon
 @router.post("/{fact}/undo")
 def undo(hub: TheHub, actor: Writer, fact: int) -> Response:
     """Put back what a change changed, by one more change."""
-    with hub.db.transaction() as tx:
-        found = city_facts.one(tx, fact)
-        if found is None:
-            raise NotFound("change", fact)
-        _undoing(found, actor)(tx, hand_of(hub, actor), fact)
-    hub.look_again()
+    found = undone(hub, actor, fact)
     return RedirectResponse(f"/workshop/history?kind={found.kind.partition(':')[0]}:", 303)
 
 
-def _undoing(fact: CityFact, actor: Actor) -> Callable[[Tx, Hand, int], None]:
-    if fact.kind.startswith(("access:", "key:")):
-        governs(actor)
-    if not writes(actor) or fact.kind not in UNDOABLE:
-        raise CannotUndo("change", fact.id)
-    return next(do for kind, do in UNDOING.items() if fact.kind.startswith(kind))
-
-
-def wanted(
-    tx: Tx, hub: Hub, actor: Actor, query: Mapping[str, str], *, limit: int
-) -> Sequence[CityFact]:
-    """Return the changes that are wanted; who has access only to whoever may change it."""
-    kind, by, after = (query.get(name, "").strip() for name in ("kind", "by", "after"))
-    since, until = _day(query, "since"), _day(query, "until")
-    zone = hub.city().zone
-    begins = None if since is None else datetime.combine(since, time(), zone)
-    ends = None if until is None else datetime.combine(until + timedelta(days=1), time(), zone)
-    return city_facts.browse(
-        tx, kind=kind[:60], account=int(by) if by.isascii() and by.isdigit() and len(by) < 16 else None,
-        nobody=by == "nobody", since=begins, until=ends,
-        before=int(after) if after.isascii() and after.isdigit() and len(after) < 16 else None,
-        limit=limit, access=actor.acting(Permission.ACCOUNT_WRITE, area_code=None, unit=None) is not None,
-    )  # fmt: skip
-
-
-def tell(tx: Tx, facts: Sequence[CityFact], lang: Lang, *, may: bool) -> list[Told]:
+def tell(tx: Tx, city: City, facts: Sequence[CityFact], lang: Lang, *, may: bool) -> list[Told]:
     """Return changes with the names of whom and what they are about, as those are today."""
     ids = {f.account for f in facts if f.account} | {int(f.says["subject"]) for f in facts if isinstance(f.says.get("subject"), int)}  # fmt: skip
     names = accounts.names(tx, sorted(ids))
@@ -137,6 +109,11 @@ def tell(tx: Tx, facts: Sequence[CityFact], lang: Lang, *, may: bool) -> list[To
         Told(
             fact=fact, by=names.get(fact.account or 0, ""), undo=may and fact.kind in UNDOABLE,
             about=" · ".join(filter(None, _about(fact.says, names, posts, lang))), href=_href(fact),
+            rules=[
+                rulewords.told(Change.read(change), city, lang)
+                for change in fact.says.get("changes", ())
+                if isinstance(change, dict) and "subject" in change
+            ],
         )
         for fact in facts
     ]  # fmt: skip
@@ -164,11 +141,3 @@ def _href(fact: CityFact) -> str:
     if says.get("version"):
         return f"/workshop/grid/{says['version']}" if family == "grid" else f"/workshop/catalogue?version={says['version']}"  # fmt: skip
     return {"same": "/workshop/same", "words": "/workshop/words", "key": "/workshop/connectors"}.get(family, "")  # fmt: skip
-
-
-def _day(query: Mapping[str, str], name: str) -> date | None:
-    said = query.get(name, "").strip()
-    try:
-        return date.fromisoformat(said) if said else None
-    except ValueError:
-        raise BadField(name, said, why="write a day such as 2027-01-01") from None
