@@ -38,7 +38,6 @@ from zhongshu.web.hub import Hub
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("looks"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
 STORED = Path(__file__).with_name("looks")
