@@ -8,7 +8,7 @@ PYTHON := $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help demo serve test check lint types contracts format bench schema screenshots \
+.PHONY: help demo serve test check lint types contracts format bench schema screenshots looks \
 	install assets browser
 
 help: ## list the commands
@@ -48,6 +48,9 @@ schema: install ## write src/zhongshu/store/schema.sql anew from the migrations
 
 screenshots: assets browser ## take the pictures of the README
 	$(RUN) python -m tests.screenshots
+
+looks: assets browser ## store anew how the pages look; look at them before you commit
+	LOOKS=store $(RUN) pytest -q -n 0 tests/browser/test_looks.py
 
 install: $(UV) ## install what the lock file pins
 	$(UV) sync --locked -q

@@ -15,13 +15,14 @@ from typing import Annotated
 
 import typer
 
-from zhongshu import jobs, main, measuring, proofs
+from zhongshu import basemaps, jobs, main, measuring, proofs
 from zhongshu.core.access import Duty, NotFound
 from zhongshu.core.catalogue_table import HEADERS, rows_of
 from zhongshu.core.grid import Columns, read_features, read_table
 from zhongshu.core.history import Mapping, check_columns, normalise, read_mapping
 from zhongshu.core.values import Name
 from zhongshu.demo import build as demo_build
+from zhongshu.demo import houses as demo_houses
 from zhongshu.demo.people import SIGN_INS
 from zhongshu.flow import (
     assets,
@@ -50,6 +51,7 @@ imports = typer.Typer(
     no_args_is_help=True, help="Bring in areas, assets, units, a catalogue, or past cases."
 )
 app.add_typer(imports, name="import")
+app.add_typer(basemaps.commands, name="basemap")
 app.add_typer(measuring.measures, name="measure")
 app.command("mine")(measuring.mine)
 app.command("verify")(proofs.verify)
@@ -511,6 +513,10 @@ def _serve(*, demo: bool) -> None:
 
 def _build_demo(hub: Hub, settings: Settings) -> None:
     password = main.demo_password(main.folder(settings))
+    drawing = main.folder(settings) / "maps" / "demo.pmtiles"
+    if not drawing.exists():
+        with out.status("drawing the map of the demo city"):
+            demo_houses.write(drawing)
     with hub.db.transaction() as tx, out.status("building the demo city") as status:
         tx.execute("set local statement_timeout = 0")
         demo_build.build(

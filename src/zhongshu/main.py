@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import smtplib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -29,6 +29,7 @@ from zhongshu.link.checks import Finding
 from zhongshu.link.embedded import Embedded, default_folder
 from zhongshu.link.hooks import Groups, SmsGateway
 from zhongshu.link.mail import Smtp
+from zhongshu.link.maps import Maps
 from zhongshu.link.outbox import Outbox
 from zhongshu.link.push import Push
 from zhongshu.settings import Settings
@@ -188,13 +189,13 @@ def look_at_mail(settings: Settings) -> Finding:
 
 def findings(settings: Settings, url: str | None) -> list[Finding]:
     """Return what `zhongshu doctor` and the set-up page say: the machine, the second wall where
-    the database answers, and the mail server.
+    the database answers, the mail server, the base maps.
     """
     found = list(checks.all_of(folder(settings), url))
     target = checks.reachable(folder(settings), url)
     if target is not None and found[0].good:
         found.insert(1, look_at_wall(target))
-    return [*found, look_at_mail(settings)]
+    return [*found, look_at_mail(settings), *look_at_maps(settings)]
 
 
 def site(settings: Settings) -> str:
@@ -218,8 +219,25 @@ def hub(url: str, settings: Settings, *, connections: int = 12) -> Hub:
         db.walled = standing(connection).stands
     return Hub(
         db=db, clock=clock, random=secrets.token_bytes, key=vault_key(folder(settings)),
-        https=settings.https, outlet=outlet(settings), push_key=_push_key(settings),
+        https=settings.https, outlet=outlet(settings), push_key=_push_key(settings), maps=maps(settings),
         checks=lambda: findings(settings, url),
+    )  # fmt: skip
+
+
+def maps(settings: Settings) -> Maps:
+    """Return the base maps beside the database."""
+    return Maps(folder(settings) / "maps", settings.inside)
+
+
+def look_at_maps(settings: Settings) -> Iterator[Finding]:
+    """Yield what `zhongshu doctor` says of the base maps."""
+    known = maps(settings).known()
+    for bad in known.wrong:
+        yield Finding(what="base maps", good=False, found=str(bad), remedy=bad.advice)
+    names = ", ".join(base.id for base in known.bases)
+    yield Finding(
+        what="base maps", good=True,
+        found=names or "none: maps show areas only (zhongshu basemap build, or maps.toml)",
     )  # fmt: skip
 
 

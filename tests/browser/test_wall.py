@@ -68,7 +68,7 @@ def test_playback_moves_map_and_tiles_and_the_address_keeps_the_moment(
     page.wait_for_selector("#city-map[data-drawn=map]")
     weights = weight(answers, demo.url)
     assert any("maplibre-gl-worker" in path for path in weights)
-    assert any("backdrop" in path for path in weights)
+    assert any("/map/tiles/demo/" in path for path in weights)
     assert sum(weights.values()) <= MOST_BYTES, sorted(weights.items(), key=lambda w: -w[1])[:8]
     page.locator("#slider").focus()
     page.keyboard.press("Home")

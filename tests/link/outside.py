@@ -102,3 +102,44 @@ def web_server(*answers: tuple[int, Any]) -> Iterator[Wall]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass
+class Tiles:
+    """What a server of map tiles was asked for, and what it answers."""
+
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    #: Status and body for a path.
+    answer: Callable[[str], tuple[int, bytes]] = lambda _: (404, b"")
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def tile_server() -> Iterator[Tiles]:
+    """A real HTTP server that gives tiles."""
+    tiles = Tiles()
+
+    class Giver(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            tiles.asked.append(self.path)
+            status, body = tiles.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Giver)
+    tiles.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield tiles
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -110,7 +110,7 @@ def test_the_pages_ask_no_other_site_for_anything() -> None:
     [
         ("new EventSource", ["stream.js"]), ('getElementById("words")', ["words.js"]),
         ("vendor/maplibre-gl.css", ["fetch-map.js"]), ("new maplibregl.Map", ["map.js"]),
-        ("backdrop.geojson", ["map.js"]), ("level=${roots", ["map.js"]),
+        ("map/bases", ["ground.js"]), ("level=${roots", ["map.js"]),
         ('type: "FeatureCollection"', ["map.js"]),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import cast
 
@@ -44,12 +44,12 @@ def _the_app() -> FastAPI:
     return create_app(cast("Hub", None))
 
 
-def signed_in(db: Database, account: int) -> dict[str, str]:
+def signed_in(db: Database, account: int, *, at: datetime = NOW) -> dict[str, str]:
     """Return the cookie of a fresh session of an account."""
     token = f"session-{account}".encode()
     with db.transaction() as tx:
         accounts.open_session(
-            tx, account, signin.token_hash(token), at=NOW, until=NOW + timedelta(hours=12)  # type: ignore[arg-type]
+            tx, account, signin.token_hash(token), at=at, until=at + timedelta(hours=12)  # type: ignore[arg-type]
         )  # fmt: skip
     return {"zhongshu": base64.urlsafe_b64encode(token).decode()}
 

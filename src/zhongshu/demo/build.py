@@ -37,7 +37,6 @@ from zhongshu.store import cases, catalogues, reports, tasks
 from zhongshu.store import city as store
 from zhongshu.store.db import Database, Tx
 
-SEED = 20261124
 DAYS = 30
 PER_DAY = 240
 #: Share of a day's reports in each hour, from midnight.
@@ -71,7 +70,7 @@ def build(
     """Build the city, unless there is one."""
     if store.levels(tx):
         return
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(ground.SEED)
     said("drawing the ground")
     made = ground.make(rng)
     store.set_setting(tx, "city", {"name_zh": "清河市", "name_en": "Qinghe City", "zone": "Asia/Shanghai", "demo": True})  # fmt: skip
@@ -145,7 +144,7 @@ def found(tx: Tx) -> Built:
         "select login, id from accounts where login = any(%s)",
         ([*people.SIGN_INS, people.RECHECKER],),
     )
-    return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(SEED + 1)))
+    return Built(dict(rows.fetchall()), _crowd(by_kind, np.random.default_rng(ground.SEED + 1)))
 
 
 def enliven(

@@ -10,6 +10,7 @@ from typing import Any
 import shapely
 
 from zhongshu.core.assets import Asset, AssetFilter
+from zhongshu.core.basemap import Box
 from zhongshu.core.grid import Area
 from zhongshu.core.place import Point
 from zhongshu.core.values import Name
@@ -22,6 +23,8 @@ from zhongshu.store.db import Tx
 MOST = 6
 #: Fewer letters than this say nothing of a name.
 FEWEST = 2
+#: How far beyond the city its maps go, in parts of its size.
+_BEYOND = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,18 @@ def inside(area: Area) -> Point | None:
         return None
     spot = shapely.point_on_surface(area.shape)
     return Point(round(spot.x, 6), round(spot.y, 6))
+
+
+def around(city: City) -> Box | None:
+    """Return the box of a city and half its size around it, where its maps go; None where no
+    area has a shape.
+    """
+    shapes = [area.shape for area in city.tree.children(None) if area.shape is not None]
+    if not shapes:
+        return None
+    west, south, east, north = (float(v) for v in shapely.total_bounds(shapes))
+    beside, above = (east - west) * _BEYOND, (north - south) * _BEYOND
+    return west - beside, south - above, east + beside, north + above
 
 
 def _areas(city: City, said: str) -> Sequence[Area]:

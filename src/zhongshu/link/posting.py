@@ -1,4 +1,4 @@
-"""Posting to a server outside: only where it may be, nowhere else, and not for long.
+"""Speaking to a server outside: only where it may be, nowhere else, and not for long.
 
 The name is looked up once and that address is spoken to; what is not a public address is
 refused unless the operator named the host; no redirect is followed.
@@ -30,25 +30,36 @@ class Answer:
     body: bytes
 
 
-def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, inside: frozenset[str]
-) -> Answer:  # fmt: skip
+def post(url: str, body: bytes, headers: Mapping[str, str], *, inside: frozenset[str]) -> Answer:
     """Send a body and return the answer, or raise `NotThere`. Hosts named ``inside`` may be
     anywhere, and plain.
     """
+    return _asked("POST", url, body, headers, inside, most=MOST_ANSWER)
+
+
+def get(url: str, headers: Mapping[str, str], *, inside: frozenset[str], most: int) -> Answer:
+    """Return what stands at an address, at most ``most`` bytes of it, or raise `NotThere`."""
+    return _asked("GET", url, None, headers, inside, most=most)
+
+
+def _asked(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], inside: frozenset[str],
+    *, most: int,
+) -> Answer:  # fmt: skip
     try:
-        return _posted(url, body, headers, inside)
+        return _spoken(method, url, body, headers, inside, most)
     except OSError as error:
         raise NotThere(f"{type(error).__name__}: {error}") from error
     except (ValueError, http.client.InvalidURL):
         # Their words repeat the address, and so would the trace.
-        raise NotThere("this is no address something can be posted to") from None
+        raise NotThere("this is no address that can be spoken to") from None
     except http.client.HTTPException as error:
         raise NotThere(f"{type(error).__name__}: the answer is no HTTP") from error
 
 
-def _posted(
-    url: str, body: bytes, headers: Mapping[str, str], inside: frozenset[str]
+def _spoken(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], inside: frozenset[str],
+    most: int,
 ) -> Answer:  # fmt: skip
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -65,9 +76,9 @@ def _posted(
             else made
         )
         path = parts.path or "/"
-        connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, dict(headers))  # fmt: skip
+        connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, dict(headers))  # fmt: skip
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read(MOST_ANSWER))
+        return Answer(answer.status, answer.read(most))
     finally:
         connection.close()
 

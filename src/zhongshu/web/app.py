@@ -37,6 +37,7 @@ from zhongshu.web.api import (
     indicators,
     joint,
     lotteries,
+    maps,
     messages,
     notices,
     openmap,
@@ -87,6 +88,7 @@ from zhongshu.web.pages import field as field_pages
 from zhongshu.web.pages import grid as grid_pages
 from zhongshu.web.pages import intake as intake_pages
 from zhongshu.web.pages import joint as joint_pages
+from zhongshu.web.pages import maps as map_pages
 from zhongshu.web.pages import messages as message_pages
 from zhongshu.web.pages import openmap as open_pages
 from zhongshu.web.pages import people as people_pages
@@ -137,7 +139,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(headers.Headers)
     for part in (
         reports, acts, cases, photos, casework, field, process, indicators, lotteries, assets,
-        catalogue, same, notices, openmap, messages, procedures, responsibility, joint,
+        catalogue, same, maps, notices, openmap, messages, procedures, responsibility, joint,
         campaigns, views, city, proposals, changes, people, grid, workshop_api, snapshots, formulas,
         briefings, burden, playback, replies,
     ):  # fmt: skip
@@ -181,6 +183,7 @@ def create_app(hub: Hub) -> FastAPI:
         change_pages,
         grid_pages,
         connectors,
+        map_pages,
         start,
         signin,
     ):

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from zhongshu.core.access import Actor
 from zhongshu.flow.city import City, load
 from zhongshu.flow.outward import Outlet
 from zhongshu.link.checks import Finding
+from zhongshu.link.maps import Maps
 from zhongshu.store import city as city_store
 from zhongshu.store.db import Database, Tx
 
@@ -34,6 +36,8 @@ class Hub:
     outlet: Outlet | None = None
     #: What browsers need to be told by push: the public half of our key.
     push_key: str = ""
+    #: What maps are drawn on; without a folder there are none.
+    maps: Maps = field(default_factory=lambda: Maps(Path("no maps")), repr=False)
     #: What “zhongshu doctor” looks at, where the process knows (the set-up page shows it).
     checks: Callable[[], Sequence[Finding]] = tuple
     #: Other systems by the hash of their key, and when their rights were read.

@@ -59,6 +59,8 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "park": ("#d9ecd8", "#15271f"),
     "water": ("#b9d9f0", "#12304d"),
     "road": ("#c3ccd8", "#3a4a60"),
+    "house": ("#e4e2df", "#1b2432"),
+    "rail": ("#a9a3b5", "#4a4560"),
 }
 #: Which colour and which shape say how a case stands; a word always stands beside them.
 STAGE_LOOK: Mapping[str, tuple[str, str]] = {

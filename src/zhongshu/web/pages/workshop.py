@@ -81,6 +81,10 @@ SECTIONS: tuple[tuple[str, str, str, Permission], ...] = (
         N_("What your city calls its levels and duties, in both languages."), Permission.CITY_READ,
     ),
     (
+        "/workshop/maps", N_("Base maps"),
+        N_("What maps are drawn on: files of the city’s own, and services asked through the hub."), Permission.CITY_READ,
+    ),
+    (
         "/workshop/connectors", N_("Connectors"),
         N_("Keys of other systems, how they were used in the last day, and what was imported."), Permission.ACCOUNT_WRITE,
     ),

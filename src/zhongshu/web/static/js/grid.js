@@ -1,7 +1,8 @@
 // The grid on the map: choose an area, move the corners it shares with its neighbours, draw a line
 // or an outline into the forms. The hub works everything out; without this file the forms do it.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
-import { bounds, collection, css, get, is, named, start } from "./map.js";
+import { bounds, collection, get, named, start } from "./map.js";
+import { css, is } from "./paint.js";
 import { words } from "./words.js";
 
 const METRE = 1 / 111195;

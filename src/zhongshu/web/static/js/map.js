@@ -1,16 +1,10 @@
 // The map: what every map here is made of, and the one with a pin to set.
-// Only this file and grid.js import MapLibre. No tiles, no glyph server: all is drawn from our own data.
+// Only this file and grid.js import MapLibre. No glyph server, nothing from elsewhere.
 import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
+import { ground } from "./ground.js";
+import { chinese, css, font, is } from "./paint.js";
 import { words } from "./words.js";
 
-export const css = (name) => {
-  const probe = document.createElement("i");
-  probe.style.color = `var(--${name})`;
-  document.querySelector("[data-map], [data-grid]").append(probe);
-  const colour = getComputedStyle(probe).color;
-  probe.remove();
-  return colour;
-};
 export const get = async (url) => (await fetch(url, { headers: { accept: "application/json" } })).json();
 
 /** The outline of the whole city. */
@@ -20,9 +14,6 @@ export async function outline() {
 }
 
 export const collection = (features = []) => ({ type: "FeatureCollection", features });
-/** A condition of a layer: a property of its features has this value. */
-export const is = (property, value) => ["==", ["get", property], value];
-const chinese = document.documentElement.lang.startsWith("zh");
 
 export function bounds({ features }) {
   let [w, s, e, n] = [180, 90, -180, -90];
@@ -34,13 +25,10 @@ export function bounds({ features }) {
   return [[w, s], [e, n]];
 }
 
-export const font = ["Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"];
-export const label = () => ["coalesce", ["get", chinese ? "zh" : "en"], ["get", "zh"]];
-
 /** The name of a feature in the language of the page. */
 export const named = ({ properties }) => (!chinese && properties.en) || properties.zh;
 
-/** Open a map of a frame, with the water, parks and roads of the city on it. */
+/** Open a map of a frame on the base map, and return it with its `ground`. */
 export async function start(container, frame) {
   const map = new maplibregl.Map({
     container, bounds: frame, fitBoundsOptions: { padding: 24 }, attributionControl: false,
@@ -48,24 +36,11 @@ export async function start(container, frame) {
     localIdeographFontFamily: font.join(","), maxZoom: 19,
   });
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: [] }), "bottom-right");
   map.keyboard.enable();
   await map.once("load");
-  backdrop(map, await get("/api/v1/map/backdrop.geojson"));
+  map.ground = await ground(map);
   return map;
-}
-
-function backdrop(map, data) {
-  map.addSource("backdrop", { type: "geojson", data });
-  map.addLayer({ id: "parks", type: "fill", source: "backdrop", filter: is("layer", "park"), paint: { "fill-color": css("park") } });
-  map.addLayer({ id: "water", type: "fill", source: "backdrop", filter: is("layer", "water"), paint: { "fill-color": css("water") } });
-  map.addLayer({ id: "roads", type: "line", source: "backdrop", filter: is("layer", "road"), layout: { "line-cap": "round" },
-    paint: { "line-color": css("road"), "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 10, ["match", ["get", "class"], 1, 1.6, 2, 0.8, 0.3], 16, ["match", ["get", "class"], 1, 14, 2, 9, 5]] } });
-}
-
-export function roadNames(map) {
-  map.addLayer({ id: "road-names", type: "symbol", source: "backdrop", minzoom: 12.5, filter: is("layer", "road"),
-    layout: { "symbol-placement": "line", "text-field": label(), "text-font": font, "text-size": 12, "symbol-spacing": 380 },
-    paint: { "text-color": css("muted"), "text-halo-color": css("surface"), "text-halo-width": 1.4 } });
 }
 
 async function pin(box) {
@@ -76,7 +51,7 @@ async function pin(box) {
   const map = await start(box, bounds(shapes));
   map.addSource("city", { type: "geojson", data: shapes });
   map.addLayer({ id: "city", type: "line", source: "city", paint: { "line-color": css("muted"), "line-width": 2 } });
-  roadNames(map);
+  map.ground.names();
   const marker = new maplibregl.Marker({ draggable: true, color: css("bad") });
   const set = ({ lng, lat }) => {
     marker.setLngLat([lng, lat]).addTo(map);
@@ -108,7 +83,7 @@ async function open(box) {
   map.addSource("told", { type: "geojson", data: told });
   const heat = [2, 3, 4, 5].map((n) => css(`heat${n}`));
   map.addLayer({ id: "squares", type: "fill", source: "told", filter: is("kind", "square"), paint: { "fill-opacity": 0.8, "fill-color": ["step", ["get", "count"], heat[0], ...box.dataset.steps.split(",").flatMap((n, i) => [Number(n), heat[i + 1]])] } });
-  roadNames(map);
+  map.ground.names();
   map.addLayer({ id: "counts", type: "symbol", source: "told", layout: { "text-field": ["to-string", ["get", "count"]], "text-font": font, "text-size": 12 }, paint: { "text-color": css("text"), "text-halo-color": css("card"), "text-halo-width": 2 } });
   map.on("click", "counts", (e) => {
     const code = e.features[0].properties.area;
@@ -117,8 +92,20 @@ async function open(box) {
   box.dataset.ready = "yes";
 }
 
-for (const box of document.querySelectorAll("[data-map=pin], [data-map=open]")) {
-  ({ pin, open })[box.dataset.map](box).catch((error) => {
+/** A base map to look at, under the outline of the city. */
+async function look(box) {
+  const shapes = await outline();
+  if (!shapes.features.length) return;
+  box.hidden = false;
+  const map = await start(box, bounds(shapes));
+  map.addSource("city", { type: "geojson", data: shapes });
+  map.addLayer({ id: "city", type: "line", source: "city", paint: { "line-color": css("muted"), "line-width": 2 } });
+  map.ground.names();
+  box.dataset.ready = "yes";
+}
+
+for (const box of document.querySelectorAll("[data-map=pin], [data-map=open], [data-map=look]")) {
+  ({ pin, open, look })[box.dataset.map](box).catch((error) => {
     console.warn(error);
     box.dataset.ready = "failed";
     if (words.none) box.append(Object.assign(document.createElement("p"), { className: "empty", textContent: words.none }));

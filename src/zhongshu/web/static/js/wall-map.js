@@ -1,5 +1,6 @@
 // The map of the screen: areas from coarse to fine as one comes nearer, then the cases themselves.
-import { bounds, collection, css, font, get, label, roadNames, start } from "./map.js";
+import { bounds, collection, get, start } from "./map.js";
+import { css, font, label } from "./paint.js";
 import { shown } from "./live.js";
 import { legend } from "./legend.js";
 import { layer as livesLayer, lives, nearest } from "./lives.js";
@@ -16,7 +17,7 @@ export async function open(box) {
   const map = await start(box, bounds(shapes[levels[0]]));
   const near = map.getZoom();
   areas(map, levels, shapes);
-  roadNames(map);
+  map.ground.names();
   await cases(map);
   names(map, levels[0], shapes[levels[0]]);
   const choice = choose(map, levels, near);
@@ -36,7 +37,7 @@ function areas(map, levels, shapes) {
   levels.forEach((level, i) => {
     const [a, b, c, d] = words.classes[level];
     map.addSource(level, { type: "geojson", data: shapes[level] });
-    map.addLayer({ id: `fill-${level}`, type: "fill", source: level, paint: { "fill-color": ["step", n, heat[0], a, heat[1], b, heat[2], c, heat[3], d, heat[4]], "fill-opacity": ["step", n, 0.25, a, 0.6] } }, "roads");
+    map.addLayer({ id: `fill-${level}`, type: "fill", source: level, paint: { "fill-color": ["step", n, heat[0], a, heat[1], b, heat[2], c, heat[3], d, heat[4]], "fill-opacity": ["step", n, 0.25, a, 0.6] } }, map.ground.under);
     map.addLayer({ id: `line-${level}`, type: "line", source: level, paint: { "line-color": css("muted"), "line-opacity": i ? 0.3 : 0.9, "line-width": i ? 0.6 : 1.6 } });
   });
 }
@@ -114,7 +115,7 @@ function layers(map) {
   box.hidden = false;
   const set = (name, yes) => {
     on[name] = yes;
-    const ids = { cases: shown.at ? [] : ["cases", "late"], danger: shown.at ? [] : ["danger"], assets: ["things"], roads: ["roads", "road-names"] }[name];
+    const ids = { cases: shown.at ? [] : ["cases", "late"], danger: shown.at ? [] : ["danger"], assets: ["things"], roads: map.ground.roads }[name];
     for (const id of ids) map.setLayoutProperty(id, "visibility", yes ? "visible" : "none");
     dispatchEvent(new Event("hub:moment"));
   };

@@ -35,7 +35,7 @@ async function draw() {
       screen.map.triggerRepaint();
     });
     Object.assign(box.dataset, { ready: "yes", drawn: "map" });
-    const { css } = await import("./map.js"), rgb = (name) => css(name).match(/[\d.]+/g).slice(0, 3).map((x) => x / 255);
+    const { css } = await import("./paint.js"), rgb = (name) => css(name).match(/[\d.]+/g).slice(0, 3).map((x) => x / 255);
     const colours = { open: rgb("info"), late: rgb("bad"), danger: rgb("danger"), edge: rgb("card") };
     return async (query) => (await play(screen, query, screen.map.getCenter().toArray(), colours)).n;
   } catch (error) {
