@@ -88,11 +88,12 @@ def freeze(briefing: int, body: FrozenIn, hub: TheHub, actor: Author) -> dict[st
     supervises the whole city makes it with this, and for others the ledger is counted as it
     stands. Nothing of it changes afterwards.
     """
+    whole = snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE))
     with hub.db.transaction() as tx:
         seen(tx, hub.city(), actor, briefing, to=Permission.CASE_SUPERVISE)
         found = briefings.freeze(
             tx, hub.city(), briefing, by=actor.account, at=hub.clock(), version=body.version,
-            whole=snapshots.whole(actor.sight_for(Permission.CASE_SUPERVISE)),
+            whole=whole,
         )  # fmt: skip
     return as_json(found, hub.city())
 
